@@ -1,0 +1,406 @@
+// Owns the contracts between the parts. Types only; imports nothing but errors.ts. Wire names
+// (snake_case) are OpenAI's where a field is OpenAI's; Nearfield's own fields are camelCase.
+import type { NearfieldError } from './errors.ts';
+
+/** Where an answer may come from, near to far. */
+export type TierKind = 'device' | 'edge' | 'cloud';
+
+/** How a request may use the cache. `refresh` skips the lookup but writes; `bypass` does neither. */
+export type CacheMode = 'use' | 'refresh' | 'bypass';
+
+export type CacheStatus = 'hit' | 'stale' | 'miss' | 'bypass';
+
+// ---------------------------------------------------------------- requests
+
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+}
+
+export interface ToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/** One chat message in OpenAI's shape. */
+export interface ChatMessage {
+  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+  readonly content: string | readonly TextPart[] | null;
+  readonly name?: string | undefined;
+  readonly tool_call_id?: string | undefined;
+  readonly tool_calls?: readonly ToolCall[] | undefined;
+}
+
+export interface ToolDefinition {
+  readonly type: 'function';
+  readonly function: {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+    readonly strict?: boolean | undefined;
+  };
+}
+
+export type ToolChoice =
+  | 'none'
+  | 'auto'
+  | 'required'
+  | { readonly type: 'function'; readonly function: { readonly name: string } };
+
+export type ResponseFormat =
+  | { readonly type: 'text' }
+  | { readonly type: 'json_object' }
+  | {
+      readonly type: 'json_schema';
+      readonly json_schema: {
+        readonly name: string;
+        readonly description?: string | undefined;
+        readonly schema?: Readonly<Record<string, unknown>> | undefined;
+        readonly strict?: boolean | null | undefined;
+      };
+    };
+
+/** A document the caller hands in; `answer` looks for sentences in it. Never leaves the device tier
+ * unless policy lets the whole request leave. */
+export interface SourceDocument {
+  readonly id: string;
+  readonly title?: string | undefined;
+  readonly text: string;
+}
+
+/** OpenAI's chat completion body, plus `privacy`, `scope`, `cache` and `documents`. */
+export interface ChatRequest {
+  readonly model?: string | undefined;
+  readonly messages: readonly ChatMessage[];
+  readonly max_completion_tokens?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly top_p?: number | undefined;
+  readonly frequency_penalty?: number | undefined;
+  readonly presence_penalty?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
+  readonly tools?: readonly ToolDefinition[] | undefined;
+  readonly tool_choice?: ToolChoice | undefined;
+  readonly response_format?: ResponseFormat | undefined;
+  readonly user?: string | undefined;
+  /** Farthest tier allowed. Default: what the policy says. Policy may narrow it, never widen it. */
+  readonly privacy?: TierKind | undefined;
+  /** Tenant or user. Nothing is ever found in the cache across scopes. Default `'default'`. */
+  readonly scope?: string | undefined;
+  readonly cache?: CacheMode | undefined;
+  readonly documents?: readonly SourceDocument[] | undefined;
+}
+
+/** OpenAI's embeddings body, plus the same privacy fields. */
+export interface EmbedRequest {
+  readonly model?: string | undefined;
+  readonly input: readonly string[];
+  readonly dimensions?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface EmbedResult {
+  /** L2-normalised, one Float32Array[dims] a text. */
+  readonly embeddings: readonly Float32Array[];
+  readonly model: string;
+  readonly backend: string;
+  readonly tokens: number;
+}
+
+// ---------------------------------------------------------------- answers
+
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/** A sentence found in a document. Offsets are UTF-16 code units into the document's text, end exclusive. */
+export interface Passage {
+  readonly documentId: string;
+  readonly title?: string | undefined;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  /** Cosine, -1…1. */
+  readonly similarity: number;
+}
+
+/** What a tier yields. The first part is the first good frame: no fallback after it. */
+export type TierPart =
+  | { readonly type: 'text-delta'; readonly text: string }
+  | {
+      readonly type: 'tool-call-delta';
+      readonly index: number;
+      readonly id?: string | undefined;
+      readonly name?: string | undefined;
+      readonly argumentsText: string;
+    }
+  | { readonly type: 'sources'; readonly passages: readonly Passage[] }
+  | {
+      readonly type: 'finish';
+      readonly finishReason: FinishReason;
+      readonly usage?: Usage | undefined;
+      readonly model?: string | undefined;
+    };
+
+/** What `runtime.generate` yields: exactly one start, any number of deltas, exactly one end. */
+export type StreamPart =
+  | {
+      readonly type: 'response-start';
+      readonly id: string;
+      readonly model: string;
+      readonly tier: TierRef;
+      readonly cache: CacheStatus;
+      /** Unix epoch, milliseconds. */
+      readonly createdMs: number;
+    }
+  | Exclude<TierPart, { type: 'finish' }>
+  | ResponseEnd;
+
+export interface ResponseEnd {
+  readonly type: 'response-end';
+  readonly id: string;
+  readonly model: string;
+  readonly finishReason: FinishReason;
+  readonly usage: Usage;
+  readonly tier: TierRef;
+  readonly cache: CacheReport;
+  readonly timings: Timings;
+  readonly receipt: Receipt;
+}
+
+export interface TierRef {
+  readonly id: string;
+  readonly kind: TierKind;
+}
+
+export interface CacheReport {
+  readonly status: CacheStatus;
+  /** Why, in one of the cache's closed set of reasons. */
+  readonly reason: string;
+  /** Entry that answered, for feedback. */
+  readonly entryId?: string | undefined;
+  /** Cosine of the match, when one was looked for. */
+  readonly similarity?: number | undefined;
+}
+
+/** Milliseconds since the request began; absent where the step did not run. */
+export interface Timings {
+  readonly totalMs: number;
+  /** Time to first token: the first text or tool part handed to the caller. */
+  readonly ttftMs?: number | undefined;
+  readonly steps: readonly TraceStep[];
+}
+
+export interface TraceStep {
+  readonly name: 'policy' | 'cache' | 'route' | 'tier' | 'stream' | 'cache-write' | 'embed' | 'rank';
+  readonly startMs: number;
+  readonly durationMs: number;
+  /** Enumerated facts only, never text of the request. */
+  readonly facts?: Readonly<Record<string, string | number | boolean>> | undefined;
+}
+
+// ---------------------------------------------------------------- tiers
+
+/** The platform's fetch behind the egress guard; denies with `egress-denied`, counts the bytes out. */
+export type GuardedFetch = (input: Request | URL | string, init?: RequestInit) => Promise<Response>;
+
+export interface TierContext {
+  readonly signal: AbortSignal;
+  readonly fetch: GuardedFetch;
+}
+
+export interface Tier {
+  readonly id: string;
+  readonly kind: TierKind;
+  /** Host that would receive the request; absent on the device. Shown in the receipt. */
+  readonly host?: string | undefined;
+  /** Could this tier answer this request at all? Cheap; no network. */
+  can(request: ChatRequest): boolean | Promise<boolean>;
+  /** Yields parts, ends after one `finish`. Throws NearfieldError; AbortError when the signal fires. */
+  stream(request: ChatRequest, context: TierContext): AsyncIterable<TierPart>;
+  dispose?(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- policy
+
+export type SpanType =
+  | 'person'
+  | 'address'
+  | 'location'
+  | 'organization'
+  | 'date'
+  | 'email'
+  | 'phone'
+  | 'url'
+  | 'ip'
+  | 'card'
+  | 'iban'
+  | 'account'
+  | 'national-id' // SSN, CPF, DNI/NIE, NIF, CNPJ
+  | 'medical-id'
+  | 'document-id'
+  | 'username'
+  | 'secret' // keys, tokens, passwords
+  | 'other';
+
+/** A stretch of personal or secret text. Offsets are UTF-16 code units, end exclusive. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly type: SpanType;
+  /** 0…1; 1 for a match whose checksum holds. */
+  readonly score: number;
+  /** Which detector found it, e.g. `pattern:iban` or `model:nearfield-pii`. */
+  readonly source: string;
+}
+
+export type Sensitivity = 'none' | 'personal' | 'sensitive' | 'secret';
+
+export interface PolicyDecision {
+  /** Farthest tier this request may reach. */
+  readonly farthest: TierKind;
+  readonly sensitivity: Sensitivity;
+  /** Ids of the rules that decided, in order of effect. */
+  readonly rules: readonly string[];
+  /** One sentence for people; never text of the request. */
+  readonly explanation: string;
+  /** Redact found spans before the edge or the cloud. */
+  readonly redact: { readonly edge: boolean; readonly cloud: boolean };
+  readonly cacheable: boolean;
+  /** Spans found, counted by type. */
+  readonly spanCounts: Readonly<Partial<Record<SpanType, number>>>;
+}
+
+/** Proof of what one request sent. Chained: `previous` is the hash of the receipt before it. */
+export interface Receipt {
+  readonly sequence: number;
+  readonly requestId: string;
+  /** Unix epoch, milliseconds. */
+  readonly atMs: number;
+  readonly tier: TierRef;
+  readonly rules: readonly string[];
+  readonly redactedByType: Readonly<Partial<Record<SpanType, number>>>;
+  /** Body, URL and header bytes handed to the platform's network for this request. */
+  readonly bytesOut: number;
+  readonly hosts: readonly string[];
+  /** Hex SHA-256 of the previous receipt; 64 zeros for the first. */
+  readonly previous: string;
+  /** Hex SHA-256 over the canonical JSON of all fields above. */
+  readonly hash: string;
+}
+
+// ---------------------------------------------------------------- engine
+
+export type BackendId = 'ort-webgpu' | 'kernel-threads' | 'kernel' | 'ort-wasm';
+
+/** Token ids of several texts, packed without padding. */
+export interface EncoderInput {
+  /** All rows' ids one after another. Length: sum of rowTokens. */
+  readonly inputIds: Int32Array;
+  /** Tokens a row, each 1…maxTokens. Length: rows. */
+  readonly rowTokens: Int32Array;
+}
+
+/** A loaded encoder on one backend. */
+export interface EncoderSession {
+  readonly backend: BackendId;
+  /** Pooled, L2-normalised: Float32Array[rows * dims]; `tokens`: Float32Array[sum(rowTokens) * dims]. */
+  run(input: EncoderInput, output: 'pooled' | 'tokens'): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** Texts in, unit vectors out; what the cache, the answer task and the demo are handed. */
+export interface Embedder {
+  /** Manifest id. */
+  readonly model: string;
+  /** Hex SHA-256 of the weights; part of every cache key. */
+  readonly weightsHash: string;
+  readonly dims: number;
+  readonly maxTokens: number;
+  /** Backend in use; known after the first call. */
+  backend(): string;
+  embed(
+    texts: readonly string[],
+    options?: { readonly signal?: AbortSignal | undefined; readonly scope?: string | undefined },
+  ): Promise<{ readonly embeddings: readonly Float32Array[]; readonly tokens: number }>;
+  dispose(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- cache
+
+/** What identifies a request to the cache. `context` is everything but the last user text. */
+export interface CacheQuery {
+  readonly scope: string;
+  /** Canonical string of system prompt, earlier turns, model, weights hash, sampling, documents, tier. */
+  readonly context: string;
+  /** The last user text. */
+  readonly text: string;
+}
+
+/** A whole answer as kept: parts in order, so a replay is byte-faithful. */
+export interface CachedAnswer {
+  readonly parts: readonly Exclude<TierPart, { type: 'finish' }>[];
+  readonly finishReason: 'stop' | 'tool_calls';
+  readonly usage: Usage;
+  readonly model: string;
+  readonly tier: TierRef;
+  /** What the answer took to make, milliseconds. Drives eviction. */
+  readonly costMs: number;
+}
+
+export interface CacheLookup extends CacheReport {
+  readonly answer?: CachedAnswer | undefined;
+}
+
+/** The cache as the runtime sees it. Its failures are recorded, never thrown into a request. */
+export interface SemanticCache {
+  lookup(query: CacheQuery, options?: { readonly signal?: AbortSignal | undefined }): Promise<CacheLookup>;
+  /** Returns the id of the entry written, or undefined when it was not kept. */
+  write(query: CacheQuery, answer: CachedAnswer): Promise<string | undefined>;
+  feedback(entryId: string, verdict: 'right' | 'wrong'): Promise<void>;
+  /** Erase everything kept for a scope. Returns entries removed. */
+  erase(scope: string): Promise<number>;
+  stats(): Promise<CacheStats>;
+  close(): Promise<void>;
+}
+
+export interface CacheStats {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly hits: number;
+  readonly stale: number;
+  readonly misses: number;
+  /** Sum of costMs of the answers that were replayed. */
+  readonly savedMs: number;
+  readonly store: string;
+}
+
+// ---------------------------------------------------------------- seams
+
+/** Time, handed in so tests can hold it still. */
+export interface Clock {
+  /** Unix epoch, milliseconds. */
+  now(): number;
+  /** Monotonic milliseconds. */
+  monotonic(): number;
+}
+
+/** A closed trace. Stays on the device. */
+export interface Trace {
+  readonly id: string;
+  readonly startedAtMs: number;
+  readonly outcome: 'ok' | 'error' | 'aborted';
+  readonly errorCode?: NearfieldError['code'] | undefined;
+  readonly tier?: TierRef | undefined;
+  readonly cache: CacheReport;
+  readonly timings: Timings;
+  readonly usage?: Usage | undefined;
+  readonly receipt: Receipt;
+  readonly decision: PolicyDecision;
+  /** Tiers tried before the one that answered, and why each was left. */
+  readonly attempts: readonly { readonly tier: TierRef; readonly code: string }[];
+}

@@ -1,0 +1,37 @@
+// Tests lie beside the code. `*.chromium.test.ts` and `*.workerd.test.ts` drive the real browser and
+// the real workerd from Node, so they need longer and run after the rest, one file at a time.
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+const slow = ['**/*.chromium.test.ts', '**/*.workerd.test.ts', '**/*.e2e.test.ts'];
+const shared = { resolve: { conditions: ['nearfield-source', 'node', 'module', 'default'] } };
+const config: ViteUserConfig = defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        ssr: { resolve: { conditions: ['nearfield-source', 'node', 'module', 'default'] } },
+        test: {
+          name: 'unit',
+          include: ['{runtime,edge-worker,web-demo,scripts}/**/*.test.ts'],
+          exclude: [...slow, '**/node_modules/**', 'dist/**'],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...shared,
+        ssr: { resolve: { conditions: ['nearfield-source', 'node', 'module', 'default'] } },
+        test: {
+          name: 'real',
+          include: slow,
+          exclude: ['**/node_modules/**', 'dist/**'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
+export default config;
