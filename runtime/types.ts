@@ -293,6 +293,57 @@ export interface Receipt {
   readonly hash: string;
 }
 
+// ---------------------------------------------------------------- policy, as the runtime sees it
+
+/** Facts about a request that its text does not hold. */
+export interface PolicyInput {
+  /** The person's consent to leave the device, asked by the app. Absent means none was given. */
+  readonly consent?: TierKind | undefined;
+  readonly task: 'generate' | 'answer' | 'embed';
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Policy {
+  /** Never throws but AbortError: a failing, slow or uncertain detector ends as a device-only review. */
+  review(request: ChatRequest, input: PolicyInput): Promise<PolicyReview>;
+}
+
+export interface PolicyReview {
+  readonly decision: PolicyDecision;
+  /** The request as it may leave for this kind of tier. @throws redaction-failed, egress-denied */
+  redactFor(kind: 'edge' | 'cloud'): RedactedRequest;
+}
+
+export interface RedactedRequest {
+  readonly request: ChatRequest;
+  readonly redactedByType: Readonly<Partial<Record<SpanType, number>>>;
+  /** Puts the originals back into the answer's parts, one stream, in order; placeholders may straddle parts. */
+  restore(parts: AsyncIterable<TierPart>): AsyncIterable<TierPart>;
+}
+
+/** The one door to the network. */
+export interface Egress {
+  /** A fetch that may reach `host` only, under this decision, counting what goes out. */
+  open(permit: {
+    readonly decision: PolicyDecision;
+    readonly tier: TierRef;
+    readonly host: string | undefined;
+  }): EgressPermit;
+}
+
+export interface EgressPermit {
+  readonly fetch: GuardedFetch;
+  /** URL, header and body bytes handed to the platform so far. */
+  bytesOut(): number;
+  hosts(): readonly string[];
+}
+
+export interface ReceiptBook {
+  /** Numbers, chains and hashes; calls are serialised. */
+  issue(draft: Omit<Receipt, 'sequence' | 'previous' | 'hash'>): Promise<Receipt>;
+  all(): Promise<readonly Receipt[]>;
+}
+
 // ---------------------------------------------------------------- engine
 
 export type BackendId = 'ort-webgpu' | 'kernel-threads' | 'kernel' | 'ort-wasm';
@@ -403,4 +454,9 @@ export interface Trace {
   readonly decision: PolicyDecision;
   /** Tiers tried before the one that answered, and why each was left. */
   readonly attempts: readonly { readonly tier: TierRef; readonly code: string }[];
+}
+
+/** Where traces' shadows go: closed-schema counters, only after opt-in. Never throws. */
+export interface TelemetryRecorder {
+  record(trace: Trace): void;
 }
