@@ -6,6 +6,7 @@ const slow = ['**/*.chromium.test.ts', '**/*.workerd.test.ts', '**/*.e2e.test.ts
 const shared = { resolve: { conditions: ['nearfield-source', 'node', 'module', 'default'] } };
 const config: ViteUserConfig = defineConfig({
   test: {
+    reporters: ['default', './scripts/testing/count-reporter.ts'],
     projects: [
       {
         ...shared,

@@ -1,0 +1,139 @@
+// Owns documents as vectors: each is cut, embedded once and kept by its text's hash, so a second question
+// costs one embedding. Memory only; refuses to keep more than `maxSentences`.
+import type { Embedder, SourceDocument } from '../types.ts';
+import { stems } from './lexical.ts';
+import { splitSentences, type TextRange, windowsOf } from './segment.ts';
+
+/** A document ready to be asked. Vectors are L2-normalised, row-major. */
+export interface IndexedDocument {
+  readonly sentences: readonly TextRange[];
+  /** Float32Array[sentences * dims] */
+  readonly sentenceVectors: Float32Array;
+  readonly sentenceStems: readonly ReadonlySet<string>[];
+  /** First and last sentence of each window, inclusive. */
+  readonly windows: readonly { readonly first: number; readonly last: number }[];
+  /** Float32Array[windows * dims] */
+  readonly windowVectors: Float32Array;
+}
+
+export interface IndexProgress {
+  readonly documentId: string;
+  /** Texts embedded so far and in all, over every document of the call. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface DocumentIndex {
+  /** In the order given. Embeds only what is not kept. @throws AbortError */
+  get(
+    documents: readonly SourceDocument[],
+    options?: {
+      readonly signal?: AbortSignal | undefined;
+      readonly onProgress?: ((progress: IndexProgress) => void) | undefined;
+    },
+  ): Promise<readonly IndexedDocument[]>;
+  clear(): void;
+}
+
+const ROWS_A_CALL = 32; // small enough that progress moves and an abort is felt, large enough to fill a batch
+
+export function createDocumentIndex(options: {
+  readonly embedder: Embedder;
+  /** Sentences kept over all documents before the least recently asked goes. Default 50 000 (about 80 MB). */
+  readonly maxSentences?: number;
+}): DocumentIndex {
+  const { embedder, maxSentences = 50_000 } = options;
+  const kept = new Map<string, IndexedDocument>();
+
+  function keep(key: string, document: IndexedDocument): void {
+    kept.delete(key);
+    kept.set(key, document);
+    let sentences = [...kept.values()].reduce((sum, entry) => sum + entry.sentences.length, 0);
+    for (const [oldest, entry] of kept) {
+      if (sentences <= maxSentences || oldest === key) break;
+      kept.delete(oldest);
+      sentences -= entry.sentences.length;
+    }
+  }
+
+  return {
+    clear: () => kept.clear(),
+    async get(documents, { signal, onProgress } = {}) {
+      const keys = await Promise.all(
+        documents.map((document) => hash(`${embedder.weightsHash}\n${document.text}`)),
+      );
+      const cuts = new Map<string, Cut>();
+      for (const [at, document] of documents.entries()) {
+        const key = keys[at]!;
+        if (!kept.has(key) && !cuts.has(key)) cuts.set(key, cut(document));
+      }
+      const total = [...cuts.values()].reduce((sum, entry) => sum + entry.texts.length, 0);
+      const ready = new Map<string, IndexedDocument>();
+      let done = 0;
+      for (const [key, entry] of cuts) {
+        const vectors = await embedRows(embedder, entry.texts, signal, (rows) => {
+          done += rows;
+          onProgress?.({ documentId: entry.id, done, total });
+        });
+        const split = entry.sentences.length * embedder.dims;
+        ready.set(key, {
+          sentences: entry.sentences,
+          sentenceStems: entry.sentenceStems,
+          windows: entry.windows,
+          sentenceVectors: vectors.subarray(0, split),
+          windowVectors: vectors.subarray(split),
+        });
+      }
+      return keys.map((key) => {
+        const document = kept.get(key) ?? ready.get(key)!;
+        keep(key, document);
+        return document;
+      });
+    },
+  };
+}
+
+interface Cut extends Omit<IndexedDocument, 'sentenceVectors' | 'windowVectors'> {
+  readonly id: string;
+  /** Sentences, then windows: what is to be embedded. */
+  readonly texts: readonly string[];
+}
+
+/** The title goes in front of each window, so a passage that never names its subject is still found. */
+function cut({ id, title, text }: SourceDocument): Cut {
+  const sentences = splitSentences(text);
+  const windows = windowsOf(text, sentences);
+  const sentenceTexts = sentences.map(({ start, end }) => text.slice(start, end));
+  const windowTexts = windows.map(({ first, last }) => {
+    const body = text.slice(sentences[first]!.start, sentences[last]!.end);
+    return title === undefined ? body : `${title}. ${body}`;
+  });
+  return {
+    id,
+    sentences,
+    windows,
+    texts: [...sentenceTexts, ...windowTexts],
+    sentenceStems: sentenceTexts.map((sentence) => new Set(stems(sentence))),
+  };
+}
+
+async function embedRows(
+  embedder: Embedder,
+  texts: readonly string[],
+  signal: AbortSignal | undefined,
+  onRows: (rows: number) => void,
+): Promise<Float32Array> {
+  const vectors = new Float32Array(texts.length * embedder.dims);
+  for (let from = 0; from < texts.length; from += ROWS_A_CALL) {
+    signal?.throwIfAborted();
+    const { embeddings } = await embedder.embed(texts.slice(from, from + ROWS_A_CALL), { signal });
+    for (const [at, embedding] of embeddings.entries()) vectors.set(embedding, (from + at) * embedder.dims);
+    onRows(embeddings.length);
+  }
+  return vectors;
+}
+
+async function hash(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
