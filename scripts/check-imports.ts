@@ -91,8 +91,8 @@ const RULES: readonly Rule[] = [
     says: 'tiers import leaves; the network is handed in',
   },
   {
-    files: /^runtime\/(openai(\/.*)?|router)(\.ts)?$/,
-    own: new RegExp(`^(runtime/openai/|${LEAVES})`),
+    files: /^runtime\/(openai|router)(\/.*)?(\.ts)?$/,
+    own: new RegExp(`^(runtime/(openai|router)/|${LEAVES})`),
     packages: /^zod$/,
     says: 'openai and router import leaves',
   },
