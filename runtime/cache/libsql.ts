@@ -1,0 +1,46 @@
+// Owns opening the cache in libSQL in Node: a file, `:memory:`, or a remote database.
+import { createClient } from '@libsql/client';
+import { drizzle } from 'drizzle-orm/libsql/node';
+import { openLibsqlStore } from './libsql-store.ts';
+import type { CacheStore } from './store.ts';
+import { guardStore } from './store-errors.ts';
+
+export interface LibsqlCacheStoreOptions {
+  /** `file:path.db`, `:memory:`, or `libsql://…`, `https://…`, `http://…`. */
+  readonly url: string;
+  readonly authToken?: string;
+  /** Handed to the remote client, so that remote traffic passes the app's own guard. */
+  readonly fetch?: typeof fetch;
+}
+
+/**
+ * `secure_delete` because an erased scope must be gone from the file too. `synchronous = FULL` because
+ * in WAL mode NORMAL may lose the last commits when power fails; the difference is one fsync a write.
+ */
+const FILE_PRAGMAS: readonly string[] = [
+  'PRAGMA journal_mode = WAL',
+  'PRAGMA busy_timeout = 5000',
+  'PRAGMA synchronous = FULL',
+  'PRAGMA secure_delete = ON',
+];
+
+/** A cache store in libSQL. @throws storage-failed when it cannot be opened */
+export async function openLibsqlCacheStore(options: LibsqlCacheStoreOptions): Promise<CacheStore> {
+  const { url, authToken, fetch } = options;
+  const isRemote = /^(libsql|https?|wss?):/.test(url);
+  // One connection: pragmas hold per connection, and one writer is the rule.
+  const client = await guardStore('open', async () =>
+    createClient({
+      url,
+      concurrency: isRemote ? 20 : 1,
+      ...(authToken !== undefined && { authToken }),
+      ...(fetch !== undefined && { fetch }),
+    }),
+  );
+  return await openLibsqlStore({
+    client,
+    database: drizzle({ client }),
+    kind: isRemote ? 'libsql-remote' : url.includes(':memory:') ? 'libsql-memory' : 'libsql-file',
+    pragmas: isRemote ? [] : FILE_PRAGMAS,
+  });
+}

@@ -1,0 +1,127 @@
+// Owns nearest neighbours in memory: one flat INT8 block a partition (scope and context), so the filter
+// comes first and costs nothing. Refuses to look into another partition.
+import { inverseNorm } from './quantise.ts';
+
+export interface Neighbour {
+  readonly id: string;
+  /** Cosine of the INT8 vectors, -1…1. */
+  readonly similarity: number;
+}
+
+export interface VectorIndex {
+  /** Replaces a vector of the same id. A partition holds one length of vector; another starts it afresh. */
+  add(partition: string, id: string, values: Int8Array): void;
+  remove(partition: string, id: string): void;
+  /** At most `count` neighbours, most similar first. */
+  search(partition: string, values: Int8Array, count: number): readonly Neighbour[];
+  size(): number;
+  /** Bytes of typed arrays held. */
+  bytes(): number;
+}
+
+export function createVectorIndex(): VectorIndex {
+  const partitions = new Map<string, Partition>();
+  return {
+    add(key, id, values) {
+      let partition = partitions.get(key);
+      if (partition === undefined || partition.dims !== values.length) {
+        partition = createPartition(values.length);
+        partitions.set(key, partition);
+      }
+      partition.add(id, values);
+    },
+    remove(key, id) {
+      const partition = partitions.get(key);
+      partition?.remove(id);
+      if (partition?.size() === 0) partitions.delete(key);
+    },
+    search(key, values, count) {
+      const partition = partitions.get(key);
+      return partition === undefined || partition.dims !== values.length
+        ? []
+        : partition.search(values, count);
+    },
+    size: () => [...partitions.values()].reduce((sum, partition) => sum + partition.size(), 0),
+    bytes: () => [...partitions.values()].reduce((sum, partition) => sum + partition.bytes(), 0),
+  };
+}
+
+interface Partition {
+  readonly dims: number;
+  add(id: string, values: Int8Array): void;
+  remove(id: string): void;
+  search(values: Int8Array, count: number): readonly Neighbour[];
+  size(): number;
+  bytes(): number;
+}
+
+const FIRST_ROWS = 4;
+
+/** Rows lie one after another; removing one moves the last into its place. */
+function createPartition(dims: number): Partition {
+  let rows = new Int8Array(FIRST_ROWS * dims);
+  let inverseNorms = new Float32Array(FIRST_ROWS);
+  const ids: string[] = [];
+  const rowOf = new Map<string, number>();
+
+  function grow(): void {
+    const capacity = inverseNorms.length * 2;
+    const [oldRows, oldNorms] = [rows, inverseNorms];
+    rows = new Int8Array(capacity * dims);
+    rows.set(oldRows);
+    inverseNorms = new Float32Array(capacity);
+    inverseNorms.set(oldNorms);
+  }
+
+  function similarity(row: number, values: Int8Array, inverse: number): number {
+    let sum = 0;
+    for (let at = 0, from = row * dims; at < dims; at += 1) sum += rows[from + at]! * values[at]!;
+    return sum * inverse * inverseNorms[row]!;
+  }
+
+  return {
+    dims,
+    add(id, values) {
+      let row = rowOf.get(id);
+      if (row === undefined) {
+        row = ids.push(id) - 1;
+        rowOf.set(id, row);
+        if (row === inverseNorms.length) grow();
+      }
+      rows.set(values, row * dims);
+      inverseNorms[row] = inverseNorm(values);
+    },
+    remove(id) {
+      const row = rowOf.get(id);
+      if (row === undefined) return;
+      const last = ids.length - 1;
+      const moved = ids[last]!;
+      rows.copyWithin(row * dims, last * dims, (last + 1) * dims);
+      inverseNorms[row] = inverseNorms[last]!;
+      ids[row] = moved;
+      rowOf.set(moved, row);
+      rowOf.delete(id);
+      ids.pop();
+    },
+    search(values, count) {
+      const inverse = inverseNorm(values);
+      const best: Neighbour[] = [];
+      let worst = Number.NEGATIVE_INFINITY;
+      for (let row = 0; row < ids.length; row += 1) {
+        const found = similarity(row, values, inverse);
+        if (best.length === count && found <= worst) continue;
+        insertSorted(best, { id: ids[row]!, similarity: found }, count);
+        worst = best.at(-1)!.similarity;
+      }
+      return best;
+    },
+    size: () => ids.length,
+    bytes: () => rows.byteLength + inverseNorms.byteLength,
+  };
+}
+
+function insertSorted(best: Neighbour[], found: Neighbour, count: number): void {
+  const at = best.findIndex((other) => other.similarity < found.similarity);
+  best.splice(at === -1 ? best.length : at, 0, found);
+  if (best.length > count) best.pop();
+}
