@@ -1,0 +1,89 @@
+// Owns reading an HTTP body: bytes up to a limit, JSON, then a schema. Its errors name fields and types,
+// never values, since a value may be somebody's secret.
+import type { z } from 'zod';
+import { NearfieldError } from '../errors.ts';
+
+/** Reads and parses a JSON object. @throws payload-too-large, invalid-request */
+export async function readJson(request: Request, maxBytes: number): Promise<Record<string, unknown>> {
+  const text = new TextDecoder().decode(await readBytes(request, maxBytes));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the body.
+    throw new NearfieldError('invalid-request', 'Expected a JSON body, got something that does not parse.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new NearfieldError('invalid-request', 'Expected a JSON object as the body.');
+  }
+  return value as Record<string, unknown>;
+}
+
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const tooLarge = (): NearfieldError =>
+    new NearfieldError('payload-too-large', `Expected a body of at most ${maxBytes} bytes. Send less.`);
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of iterate(request.body)) {
+    length += chunk.byteLength;
+    if (length > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** Not every browser's ReadableStream is async iterable. */
+async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** Checks a value, or the one called `name`. @throws invalid-request naming the field at fault */
+export function parse<S extends z.ZodType>(schema: S, value: unknown, name = ''): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = deepest(result.error.issues);
+  const param = name === '' ? issue.path.map(String).join('.').slice(0, 120) : name;
+  throw new NearfieldError('invalid-request', `${param === '' ? 'The body' : param}: ${issue.message}.`, {
+    param,
+  });
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** A union reports every branch; the branch that got farthest is what the caller meant. */
+function deepest(issues: readonly z.core.$ZodIssue[]): Issue {
+  const first = issues[0]!;
+  if (first.code !== 'invalid_union') return first;
+  const inner = first.errors.filter((branch) => branch.length > 0).map((branch) => deepest(branch));
+  const best = inner.reduce<Issue | undefined>(
+    (a, b) => (a === undefined || b.path.length > a.path.length ? b : a),
+    undefined,
+  );
+  return best === undefined ? first : { path: [...first.path, ...best.path], message: best.message };
+}
+
+/** Without keys whose value is null or undefined: OpenAI's clients send null for "not set". */
+export function compact<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], null> } {
+  const kept = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
+  return Object.fromEntries(kept) as { [K in keyof T]: Exclude<T[K], null> };
+}

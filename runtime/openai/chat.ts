@@ -1,0 +1,180 @@
+// Owns /v1/chat/completions: runtime parts in, OpenAI's completion or its chunks out. Nearfield's own facts
+// (tier, cache, timings, receipt, sources) ride in a `nearfield` field that other clients overlook.
+import { NearfieldError } from '../errors.ts';
+import type { ChatRequest, Passage, ResponseEnd, StreamPart, Usage } from '../types.ts';
+import { readJson } from './body.ts';
+import { type ChatCall, chatCallOf } from './chat-request.ts';
+import { openAiErrorOf } from './errors.ts';
+import { eventStream } from './sse.ts';
+
+type Start = Extract<StreamPart, { type: 'response-start' }>;
+type Delta = Exclude<StreamPart, { type: 'response-start' | 'response-end' }>;
+
+export interface ChatOptions {
+  readonly maxBodyBytes: number;
+  readonly heartbeatMs: number;
+  readonly prepare: (request: ChatRequest, http: Request) => ChatRequest | Promise<ChatRequest>;
+  readonly onError: (error: unknown) => void;
+}
+
+export type Generate = (request: ChatRequest, call: { signal: AbortSignal }) => AsyncIterable<StreamPart>;
+
+/** Resolves when the answer has begun, so that an earlier failure still has its own status. */
+export async function chatResponse(
+  generate: Generate,
+  http: Request,
+  options: ChatOptions,
+): Promise<Response> {
+  const body = await readJson(http, options.maxBodyBytes);
+  const call = chatCallOf(body, http.headers);
+  const request = await options.prepare(call.request, http);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([http.signal, stop.signal]);
+  const parts = generate(request, { signal })[Symbol.asyncIterator]();
+  const first = await parts.next();
+  if (first.done === true || first.value.type !== 'response-start') {
+    throw new NearfieldError('internal', 'The runtime gave no start part.');
+  }
+  const headers = headersOf(first.value, call);
+  if (!call.stream) return Response.json(await completionOf(first.value, parts), { headers });
+  const stream = eventStream(chunksOf(first.value, parts, call.includeUsage), {
+    heartbeatMs: options.heartbeatMs,
+    failureData(error) {
+      options.onError(error);
+      return JSON.stringify({ error: openAiErrorOf(error) });
+    },
+    onCancel: () => stop.abort(),
+  });
+  return new Response(stream, {
+    headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
+  });
+}
+
+// RFC 9211. `detail` tells a stale hit, which the RFC expresses only by a ttl we do not publish.
+const CACHE_STATUS: Readonly<Record<Start['cache'], string>> = {
+  hit: 'Nearfield; hit',
+  stale: 'Nearfield; hit; detail=stale',
+  miss: 'Nearfield; fwd=miss',
+  bypass: 'Nearfield; fwd=bypass',
+};
+
+function headersOf(start: Start, call: ChatCall): Record<string, string> {
+  // A field's name is the caller's own text: only harmless ones fit in a header.
+  const ignored = call.ignored.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 20);
+  return {
+    'cache-control': 'no-store',
+    'cache-status': CACHE_STATUS[start.cache],
+    'nearfield-tier': start.tier.kind,
+    ...(ignored.length > 0 && { 'nearfield-ignored': ignored.join(', ') }),
+  };
+}
+
+async function* chunksOf(
+  start: Start,
+  parts: AsyncIterator<StreamPart>,
+  includeUsage: boolean,
+): AsyncGenerator<string, void, void> {
+  const chunk = (choices: readonly unknown[], more: object = {}): string =>
+    JSON.stringify({
+      id: start.id,
+      object: 'chat.completion.chunk',
+      created: Math.floor(start.createdMs / 1000),
+      model: start.model,
+      choices,
+      ...(includeUsage && { usage: null }),
+      ...more,
+    });
+  const choice = (delta: object, finishReason: string | null = null): readonly unknown[] => [
+    { index: 0, delta, logprobs: null, finish_reason: finishReason },
+  ];
+  yield chunk(choice({ role: 'assistant', content: '' }));
+  let end: ResponseEnd | undefined;
+  for await (const part of rest(parts)) {
+    if (part.type === 'response-end') end = part;
+    else if (part.type === 'sources') yield chunk(choice({}), { nearfield: { sources: part.passages } });
+    else yield chunk(choice(deltaOf(part)));
+  }
+  if (end === undefined) throw endless();
+  yield chunk(choice({}, end.finishReason), { nearfield: factsOf(end) });
+  if (includeUsage) yield chunk([], { usage: usageOf(end.usage) });
+}
+
+function deltaOf(part: Exclude<Delta, { type: 'sources' }>): object {
+  if (part.type === 'text-delta') return { content: part.text };
+  // The call's id and name come once, with its first piece; JSON leaves undefined fields out.
+  return {
+    tool_calls: [
+      {
+        index: part.index,
+        id: part.id,
+        type: part.id === undefined ? undefined : 'function',
+        function: { name: part.name, arguments: part.argumentsText },
+      },
+    ],
+  };
+}
+
+async function completionOf(start: Start, parts: AsyncIterator<StreamPart>): Promise<object> {
+  let content = '';
+  let sources: readonly Passage[] | undefined;
+  let end: ResponseEnd | undefined;
+  const calls = new Map<number, { id: string; name: string; arguments: string }>();
+  for await (const part of rest(parts)) {
+    if (part.type === 'text-delta') content += part.text;
+    else if (part.type === 'sources') sources = part.passages;
+    else if (part.type === 'response-end') end = part;
+    else {
+      const call = calls.get(part.index) ?? { id: '', name: '', arguments: '' };
+      call.id = part.id ?? call.id;
+      call.name = part.name ?? call.name;
+      call.arguments += part.argumentsText;
+      calls.set(part.index, call);
+    }
+  }
+  if (end === undefined) throw endless();
+  const toolCalls = [...calls.values()].map(({ id, ...fn }) => ({ id, type: 'function', function: fn }));
+  const message = {
+    role: 'assistant',
+    content: content === '' && toolCalls.length > 0 ? null : content,
+    refusal: null,
+    ...(toolCalls.length > 0 && { tool_calls: toolCalls }),
+  };
+  return {
+    id: start.id,
+    object: 'chat.completion',
+    created: Math.floor(start.createdMs / 1000),
+    model: end.model,
+    choices: [{ index: 0, message, logprobs: null, finish_reason: end.finishReason }],
+    usage: usageOf(end.usage),
+    nearfield: { ...factsOf(end), ...(sources !== undefined && { sources }) },
+  };
+}
+
+/** What is left of a begun iterator, closed when the reader stops. */
+async function* rest(parts: AsyncIterator<StreamPart>): AsyncGenerator<Exclude<StreamPart, Start>> {
+  try {
+    for (;;) {
+      const result = await parts.next();
+      if (result.done === true) return;
+      if (result.value.type !== 'response-start') yield result.value;
+    }
+  } finally {
+    await parts.return?.();
+  }
+}
+
+function factsOf({ tier, cache, timings, receipt }: ResponseEnd): object {
+  return { tier, cache, timings, receipt };
+}
+
+function usageOf({ promptTokens, completionTokens }: Usage): object {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}
+
+function endless(): NearfieldError {
+  return new NearfieldError('upstream-cut', 'The answer ended before it was finished. Ask again.');
+}
