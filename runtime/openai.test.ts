@@ -232,6 +232,15 @@ describe('chat through the OpenAI SDK', () => {
     await vi.waitFor(() => expect(seen.closed).toBe(true));
   });
 
+  it('ends the stream at once on an abort that the runtime overlooks', async () => {
+    const { client } = setup([start, text('a'), () => new Promise(() => {})]);
+    const stream = await client.chat.completions.create({ model: 'any', messages, stream: true });
+    setTimeout(() => stream.controller.abort(), 10);
+    let got = '';
+    for await (const chunk of stream) got += chunk.choices[0]?.delta.content ?? '';
+    expect(got).toBe('a');
+  });
+
   it('aborts the runtime when the reader leaves', async () => {
     const { client, seen } = setup([start, text('a'), untilAborted]);
     const stream = await client.chat.completions.create({ model: 'any', messages, stream: true });
@@ -273,7 +282,7 @@ describe('the stream on the wire', () => {
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(seen.made).toBeLessThanOrEqual(3);
     await reader.cancel();
-    expect(seen.closed).toBe(true);
+    await vi.waitFor(() => expect(seen.closed).toBe(true));
   });
 
   it('says nothing but a comment while it waits, and loses no part by it', async () => {

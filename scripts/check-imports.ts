@@ -51,13 +51,13 @@ const RULES: readonly Rule[] = [
   {
     files: /^runtime\/cache\/(libsql|libsql-[a-z-]+|durable-object)\.ts$/,
     own: folder('cache'),
-    packages: /^(zod|drizzle-orm(\/.*)?|@libsql\/client(-wasm)?(\/.*)?|node:.*)$/,
+    packages: /^(zod|drizzle-orm(\/.*)?|@libsql\/(client|libsql-wasm-experimental)(\/.*)?|node:.*)$/,
     says: 'libSQL and Drizzle live in cache/libsql*.ts and cache/durable-object.ts',
   },
   {
     files: /^runtime\/cache\//,
     own: folder('cache'),
-    packages: /^(zod|idb|drizzle-orm(\/.*)?)$/,
+    packages: /^(zod(\/mini)?|idb)$/,
     says: 'cache/ imports leaves and itself; idb for IndexedDB',
   },
   {
@@ -97,7 +97,7 @@ const RULES: readonly Rule[] = [
     says: 'openai and router import leaves',
   },
   {
-    files: /^runtime\/[a-z-]+\.ts$/,
+    files: /^runtime\/[a-z-]+(\.test)?\.ts$/,
     own: /^runtime\/([a-z-]+\.ts|policy\/index\.ts|openai\/|tasks\/index\.ts)/,
     packages: /^zod$/,
     says: 'runtime.ts imports modules, never an adapter',

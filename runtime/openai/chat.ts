@@ -43,6 +43,7 @@ export async function chatResponse(
       options.onError(error);
       return JSON.stringify({ error: openAiErrorOf(error) });
     },
+    signal: http.signal,
     onCancel: () => stop.abort(),
   });
   return new Response(stream, {

@@ -7,6 +7,8 @@ export interface EventStreamOptions {
   readonly heartbeatMs: number;
   /** The data of one last frame for a failure after the headers went out. */
   readonly failureData: (error: unknown) => string;
+  /** The request's own: when it fires the stream errors at once, whatever its maker does. */
+  readonly signal: AbortSignal;
   /** The reader left. */
   readonly onCancel: () => void;
 }
@@ -18,30 +20,58 @@ export function eventStream(
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let pending: Promise<IteratorResult<string>> | undefined;
-  const send = (controller: ReadableStreamDefaultController<Uint8Array>, text: string): void =>
-    controller.enqueue(encoder.encode(text));
+  let over = false;
+  let onAbort = (): void => {};
+  /** Nothing may be said to the controller after this; says whether it was the first end. */
+  const end = (): boolean => {
+    const first = !over;
+    over = true;
+    options.signal.removeEventListener('abort', onAbort);
+    return first;
+  };
+  /** Closes the maker without waiting: one that hangs in `next` would hang here too. */
+  const leave = (): void => {
+    pending?.catch(() => {});
+    void frames.return?.().catch(() => {});
+  };
   return new ReadableStream<Uint8Array>(
     {
+      start(controller) {
+        // A reader inside the same page does not always cancel when it aborts.
+        onAbort = () => {
+          if (!end()) return;
+          controller.error(new DOMException('The request was aborted.', 'AbortError'));
+          leave();
+        };
+        if (options.signal.aborted) onAbort();
+        else options.signal.addEventListener('abort', onAbort, { once: true });
+      },
       async pull(controller) {
+        const send = (text: string): void => {
+          if (!over) controller.enqueue(encoder.encode(text));
+        };
+        const last = (text: string): void => {
+          send(text);
+          if (end()) controller.close();
+        };
         pending ??= frames.next();
         try {
           const result = await orSilence(pending, options.heartbeatMs);
-          if (result === undefined) return send(controller, ': waiting\n\n');
+          if (result === undefined) return send(': waiting\n\n');
           pending = undefined;
-          if (result.done !== true) return send(controller, `data: ${result.value}\n\n`);
-          send(controller, 'data: [DONE]\n\n');
-          controller.close();
+          if (result.done === true) last('data: [DONE]\n\n');
+          else send(`data: ${result.value}\n\n`);
         } catch (error) {
+          if (over) return;
           // Nobody reads after an abort; anything else the client must see as an error, not as an end.
-          if (isAbortError(error)) return controller.error(error);
-          send(controller, `data: ${options.failureData(error)}\n\n`);
-          controller.close();
+          if (!isAbortError(error)) last(`data: ${options.failureData(error)}\n\n`);
+          else if (end()) controller.error(error);
         }
       },
-      async cancel() {
+      cancel() {
+        end();
         options.onCancel();
-        pending?.catch(() => {});
-        await frames.return?.().catch(() => {});
+        leave();
       },
     },
     // Nothing is made before it is asked for.
@@ -49,7 +79,7 @@ export function eventStream(
   );
 }
 
-/** The promise, or undefined after so long; the promise stays to be waited for again. */
+/** The promise, or undefined after so long; the promise stays, to be waited for again. */
 async function orSilence<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   if (ms <= 0) return await promise;
   let timer: ReturnType<typeof setTimeout> | undefined;
