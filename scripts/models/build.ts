@@ -1,0 +1,101 @@
+// Owns `npm run models -- build <id>`: finds or makes the Python environment, then runs the one script
+// that builds the model. Nothing here is needed to run or test the product.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ScriptCommand } from '../cli.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const REQUIREMENTS = fileURLToPath(new URL('./requirements.txt', import.meta.url));
+const PYTHON_FOLDER = fileURLToPath(new URL('./python/', import.meta.url));
+const WORK = join(ROOT, '.nearfield');
+
+interface Recipe {
+  readonly script: string;
+  /** Where the result goes, from the repository's root. */
+  readonly out: string;
+  readonly summary: string;
+}
+
+const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
+  'all-minilm-l6-v2': {
+    script: 'build_minilm.py',
+    out: 'models/all-minilm-l6-v2',
+    summary: 'the published encoder, INT8, one ONNX file for every backend',
+  },
+  'all-minilm-l6-v2-peers': {
+    script: 'build_peers.py',
+    out: '.nearfield/models',
+    summary: 'fp32 and ONNX Runtime dynamic INT8 of the same encoder, for benches; not committed',
+  },
+});
+
+interface BuildOptions {
+  readonly data?: string;
+  readonly python?: string;
+}
+
+export const command: ScriptCommand = {
+  summary: 'build a model: weights, tokenizer, golden vectors and manifest',
+  configure(command) {
+    command
+      .argument('<id>', `one of ${Object.keys(RECIPES).join(', ')}`)
+      .option('--data <folder>', 'folder with the training and measuring data', process.env.NEARFIELD_DATA)
+      .option('--python <path>', 'a Python with the requirements', process.env.NEARFIELD_PYTHON)
+      .allowExcessArguments()
+      .addHelpText(
+        'after',
+        `\nRecipes:\n${Object.entries(RECIPES)
+          .map(([id, recipe]) => `  ${id.padEnd(24)} ${recipe.summary}`)
+          .join('\n')}\n\nWhat follows -- goes to the recipe's script.`,
+      )
+      .action(async (id: string, options: BuildOptions) => {
+        const recipe = RECIPES[id];
+        if (recipe === undefined) {
+          return command.error(`No recipe '${id}'. Expected one of: ${Object.keys(RECIPES).join(', ')}.`);
+        }
+        await build(recipe, options, command.args.slice(1));
+      });
+  },
+};
+
+async function build(recipe: Recipe, options: BuildOptions, extra: readonly string[]): Promise<void> {
+  const python = options.python ?? (await environment());
+  const data = options.data === undefined ? [] : ['--data', options.data];
+  const out = join(ROOT, recipe.out);
+  await execute(python, [join(PYTHON_FOLDER, recipe.script), '--out', out, ...data, ...extra]);
+}
+
+/** A virtual environment under .nearfield/, made once from the pinned requirements. Returns its Python. */
+async function environment(): Promise<string> {
+  const folder = join(WORK, 'venv');
+  const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  const done = join(folder, 'requirements.done');
+  if (existsSync(done)) return python;
+  await mkdir(WORK, { recursive: true });
+  console.log(`Making a Python environment in ${folder} (about 1 GB; NEARFIELD_PYTHON names another)`);
+  await execute(process.platform === 'win32' ? 'python' : 'python3', ['-m', 'venv', folder]);
+  await execute(python, ['-m', 'pip', 'install', '--quiet', '-r', REQUIREMENTS]);
+  await execute(python, ['-c', `open(${JSON.stringify(done)}, 'w').close()`]);
+  return python;
+}
+
+/** Runs to the end with our streams. @throws Error naming the program, when it is missing or fails. */
+async function execute(program: string, argv: readonly string[]): Promise<void> {
+  const env = { ...process.env, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' };
+  const child = spawn(program, argv, { stdio: 'inherit', env });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', (cause) =>
+      reject(
+        new Error(
+          `Could not start '${program}'. Install Python 3.11 or newer, or set NEARFIELD_PYTHON to one that has ${REQUIREMENTS} installed.`,
+          { cause },
+        ),
+      ),
+    );
+    child.once('exit', resolve);
+  });
+  if (code !== 0) throw new Error(`'${program} ${argv.join(' ')}' ended with ${code}; its output says why.`);
+}
