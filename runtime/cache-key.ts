@@ -1,0 +1,70 @@
+// Owns what makes two requests the same to the cache: everything but the last user text, canonical.
+// Refuses nothing; a field added to ChatRequest must be listed here, which the type checks.
+import { lastUserIndex, questionOf } from './messages.ts';
+import type { CacheQuery, ChatRequest, TierKind } from './types.ts';
+
+/** Fields that say how to run a request, not what is asked; every other field is part of the key. */
+type NotInKey = 'messages' | 'privacy' | 'scope' | 'cache' | 'documents' | 'user';
+type InKey = Exclude<keyof ChatRequest, NotInKey>;
+
+const IN_KEY: Readonly<Record<InKey, true>> = {
+  model: true,
+  max_completion_tokens: true,
+  temperature: true,
+  top_p: true,
+  frequency_penalty: true,
+  presence_penalty: true,
+  seed: true,
+  stop: true,
+  tools: true,
+  tool_choice: true,
+  response_format: true,
+};
+
+/**
+ * The cache's view of a request. Documents enter by SHA-256, so the key stays small; the turns before and
+ * after the last user text enter whole.
+ */
+export async function cacheQueryOf(
+  request: ChatRequest,
+  facts: { readonly weightsHash: string; readonly farthest: TierKind },
+): Promise<CacheQuery> {
+  const last = lastUserIndex(request);
+  const sampling = Object.fromEntries(
+    Object.keys(IN_KEY).map((field) => [field, request[field as InKey] ?? null]),
+  );
+  const context = {
+    ...sampling,
+    ...facts,
+    turns: request.messages.map((message, at) =>
+      at === last ? { role: 'user', name: message.name } : message,
+    ),
+    documents: await Promise.all((request.documents ?? []).map(documentHash)),
+  };
+  return {
+    scope: request.scope ?? 'default',
+    context: canonicalJson(context),
+    text: questionOf(request),
+  };
+}
+
+/** JSON with sorted keys, so equal values give equal text. Source: RFC 8785's ordering rule. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, entry: unknown) =>
+    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : entry,
+  );
+}
+
+async function documentHash(document: {
+  id: string;
+  title?: string | undefined;
+  text: string;
+}): Promise<string> {
+  const bytes = new TextEncoder().encode(
+    JSON.stringify([document.id, document.title ?? null, document.text]),
+  );
+  const digest = await crypto.subtle.digest('SHA-256', bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

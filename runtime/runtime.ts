@@ -1,0 +1,405 @@
+// The way of one request, read top to bottom: policy, cache, route, stream, cache write, receipt, trace.
+// Knows contracts, never an adapter: tiers, stores and the network are handed in.
+import { cacheQueryOf } from './cache-key.ts';
+import { type Completion, collect } from './completion.ts';
+import { isAbortError, NearfieldError } from './errors.ts';
+import { createOpenAiHandler } from './openai.ts';
+import { createRouter, type Router } from './router.ts';
+import { CACHE_TIER, NO_USAGE, type Run, receiptDraft, startRun, traceOf } from './run.ts';
+import { systemClock } from './tracer.ts';
+import type {
+  CachedAnswer,
+  CacheLookup,
+  CacheQuery,
+  ChatRequest,
+  Clock,
+  Egress,
+  Embedder,
+  EmbedRequest,
+  EmbedResult,
+  FinishReason,
+  Policy,
+  PolicyDecision,
+  PolicyReview,
+  Receipt,
+  ReceiptBook,
+  ResponseEnd,
+  SemanticCache,
+  SourceDocument,
+  StreamPart,
+  TelemetryRecorder,
+  Tier,
+  TierKind,
+  TierPart,
+  TierRef,
+  Trace,
+} from './types.ts';
+
+export interface RuntimeOptions {
+  /** Near to far or in any order; the router sorts them. */
+  readonly tiers: readonly Tier[];
+  readonly policy: Policy;
+  readonly egress: Egress;
+  readonly receipts: ReceiptBook;
+  readonly cache?: SemanticCache | undefined;
+  /** Serves `embed` and /v1/embeddings; its weights' hash is part of every cache key. */
+  readonly embedder?: Embedder | undefined;
+  readonly telemetry?: TelemetryRecorder | undefined;
+  /** The person's consent, asked at each request. Default: none given. */
+  readonly consent?: (() => TierKind | undefined) | undefined;
+  readonly clock?: Clock | undefined;
+  /** Traces kept in memory. Default 200. */
+  readonly maxTraces?: number | undefined;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface AnswerRequest extends Omit<ChatRequest, 'messages' | 'documents'> {
+  readonly question: string;
+  readonly documents: readonly SourceDocument[];
+}
+
+export interface Runtime {
+  /** One start, deltas, one end. @throws NearfieldError (any code but the storage ones), AbortError */
+  generate(request: ChatRequest, options?: CallOptions): AsyncGenerator<StreamPart, void, void>;
+  /** `generate`, collected. */
+  complete(request: ChatRequest, options?: CallOptions): Promise<Completion>;
+  /** Asks the documents. `found` is false when no sentence reaches the calibrated threshold. */
+  answer(request: AnswerRequest, options?: CallOptions): Promise<Completion & { readonly found: boolean }>;
+  /** @throws model-not-found when no embedder was handed in, invalid-request */
+  embed(request: EmbedRequest, options?: CallOptions): Promise<EmbedResult>;
+  /** OpenAI's wire format inside the page: `new OpenAI({ fetch: runtime.fetch })`. Sends nothing by itself. */
+  readonly fetch: (input: Request | URL | string, init?: RequestInit) => Promise<Response>;
+  models(): readonly { readonly id: string; readonly task: string }[];
+  /** Oldest first; they stay on this device. */
+  traces(): readonly Trace[];
+  receipts(): Promise<readonly Receipt[]>;
+  /** Tells the cache that a replayed answer was right or wrong for its question. */
+  feedback(entryId: string, verdict: 'right' | 'wrong'): Promise<void>;
+  /** Which tiers the breakers keep closed, in order. */
+  readonly router: Router;
+  close(): Promise<void>;
+}
+
+/** Builds a runtime from its parts. Opens nothing and sends nothing until it is asked. */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { policy, egress, receipts, cache, embedder, telemetry } = options;
+  const clock = options.clock ?? systemClock;
+  const maxTraces = options.maxTraces ?? 200;
+  const router = createRouter({ tiers: options.tiers, clock });
+  const traces: Trace[] = [];
+  const refreshing = new Set<string>();
+  const background = new Set<Promise<void>>();
+
+  async function* generate(
+    request: ChatRequest,
+    call: CallOptions = {},
+  ): AsyncGenerator<StreamPart, void, void> {
+    const run = startRun(clock);
+    const stop = new AbortController();
+    const signal = call.signal === undefined ? stop.signal : AbortSignal.any([call.signal, stop.signal]);
+    let failure: unknown;
+    let finished = false;
+    try {
+      signal.throwIfAborted();
+      checkRequest(request);
+      const review = await run.tracer.step('policy', () =>
+        policy.review(request, { consent: options.consent?.(), task: taskOf(request), signal }),
+      );
+      run.decision = review.decision;
+      const query = await queryFor(request, review.decision);
+      const lookup = await lookUp(run, request, query, signal);
+      if (lookup.answer === undefined) yield* produce(run, request, review, query, signal);
+      else yield* replay(run, request, lookup.answer);
+      finished = true;
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      stop.abort();
+      await closeRun(
+        run,
+        finished ? 'ok' : failure === undefined || isAbortError(failure) ? 'aborted' : 'error',
+        failure,
+      );
+    }
+  }
+
+  // ---- cache
+
+  async function queryFor(request: ChatRequest, decision: PolicyDecision): Promise<CacheQuery | undefined> {
+    if (cache === undefined || !decision.cacheable || request.cache === 'bypass') return undefined;
+    return await cacheQueryOf(request, {
+      weightsHash: embedder?.weightsHash ?? '',
+      farthest: decision.farthest,
+    });
+  }
+
+  async function lookUp(
+    run: Run,
+    request: ChatRequest,
+    query: CacheQuery | undefined,
+    signal: AbortSignal,
+  ): Promise<CacheLookup> {
+    if (query === undefined || request.cache === 'refresh') {
+      const reason =
+        cache === undefined ? 'no-cache' : run.decision.cacheable ? `asked-${request.cache}` : 'policy';
+      run.cache = { status: request.cache === 'refresh' && query !== undefined ? 'miss' : 'bypass', reason };
+      return run.cache;
+    }
+    const lookup = await run.tracer.step('cache', () => cache!.lookup(query, { signal }));
+    signal.throwIfAborted();
+    const { answer: _answer, ...report } = lookup;
+    run.cache = report;
+    return lookup;
+  }
+
+  /** A kept answer, part by part as it first came. A stale one is refreshed behind the caller's back. */
+  async function* replay(run: Run, request: ChatRequest, answer: CachedAnswer): AsyncGenerator<StreamPart> {
+    run.tier = CACHE_TIER;
+    run.usage = answer.usage;
+    yield startPart(run, answer.model);
+    for (const part of answer.parts) {
+      if (part.type !== 'sources') run.tracer.firstToken();
+      yield part;
+    }
+    if (run.cache.status === 'stale') refresh(request, run.cache.entryId ?? run.id);
+    yield await endPart(run, answer.model, answer.finishReason);
+  }
+
+  function refresh(request: ChatRequest, entryId: string): void {
+    if (refreshing.has(entryId)) return;
+    refreshing.add(entryId);
+    const work = drain(generate({ ...request, cache: 'refresh' }))
+      .catch(() => {}) // the trace has it; a failed refresh leaves the stale entry as it is
+      .finally(() => {
+        refreshing.delete(entryId);
+        background.delete(work);
+      });
+    background.add(work);
+  }
+
+  // ---- tiers
+
+  async function* produce(
+    run: Run,
+    request: ChatRequest,
+    review: PolicyReview,
+    query: CacheQuery | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<StreamPart> {
+    const begunMs = clock.monotonic();
+    const routed = await run.tracer.step('route', () =>
+      router.route(
+        request,
+        review.decision,
+        (tier, tierSignal) => attempt(run, tier, request, review, tierSignal),
+        {
+          signal,
+          onAttemptFailed: (failed) => {
+            run.attempts = [...run.attempts, failed];
+          },
+        },
+      ),
+    );
+    run.tier = { id: routed.tier.id, kind: routed.tier.kind };
+    const endStream = run.tracer.begin('stream');
+    const kept: CachedAnswer['parts'][number][] = [];
+    let finish: Extract<TierPart, { type: 'finish' }> | undefined;
+    let started = false;
+    for await (const part of routed.parts) {
+      signal.throwIfAborted();
+      if (!started) yield startPart(run, modelOf(part, request));
+      started = true;
+      if (part.type === 'finish') {
+        finish = part;
+        break;
+      }
+      if (part.type !== 'sources') run.tracer.firstToken();
+      kept.push(part);
+      yield part;
+    }
+    endStream({ tier: routed.tier.kind });
+    if (finish === undefined) {
+      throw new NearfieldError('upstream-cut', 'The answer ended before it was finished. Ask again.', {
+        tier: routed.tier.id,
+      });
+    }
+    const model = modelOf(finish, request);
+    run.usage = finish.usage ?? NO_USAGE;
+    await keep(run, query, { parts: kept, finish, model, costMs: clock.monotonic() - begunMs });
+    yield await endPart(run, model, finish.finishReason);
+  }
+
+  /** One tier asked once: the device gets the request whole and no network, others a redacted one. */
+  function attempt(
+    run: Run,
+    tier: Tier,
+    request: ChatRequest,
+    review: PolicyReview,
+    signal: AbortSignal,
+  ): AsyncIterable<TierPart> {
+    const ref: TierRef = { id: tier.id, kind: tier.kind };
+    const permit = egress.open({ decision: review.decision, tier: ref, host: tier.host });
+    run.permits.push(permit);
+    if (tier.kind === 'device') return tier.stream(request, { signal, fetch: permit.fetch });
+    const redacted = review.redactFor(tier.kind);
+    run.redactedByType = redacted.redactedByType;
+    // The farthest tier travels with the request, so the edge goes no further than the page may.
+    const sent: ChatRequest = { ...redacted.request, privacy: review.decision.farthest };
+    return redacted.restore(tier.stream(sent, { signal, fetch: permit.fetch }));
+  }
+
+  async function keep(
+    run: Run,
+    query: CacheQuery | undefined,
+    made: {
+      parts: CachedAnswer['parts'];
+      finish: Extract<TierPart, { type: 'finish' }>;
+      model: string;
+      costMs: number;
+    },
+  ): Promise<void> {
+    const { finishReason } = made.finish;
+    if (query === undefined || cache === undefined) return;
+    if (finishReason !== 'stop' && finishReason !== 'tool_calls') return;
+    const answer: CachedAnswer = {
+      parts: made.parts,
+      finishReason,
+      usage: run.usage ?? NO_USAGE,
+      model: made.model,
+      tier: run.tier,
+      costMs: made.costMs,
+    };
+    const entryId = await run.tracer.step('cache-write', () =>
+      cache.write(query, answer).catch(() => undefined),
+    );
+    run.cache = { ...run.cache, entryId };
+  }
+
+  // ---- ends
+
+  async function issueReceipt(run: Run): Promise<Receipt> {
+    run.receipt ??= await receipts.issue(receiptDraft(run, clock.now()));
+    return run.receipt;
+  }
+
+  async function endPart(run: Run, model: string, finishReason: FinishReason): Promise<ResponseEnd> {
+    return {
+      type: 'response-end',
+      id: run.id,
+      model,
+      finishReason,
+      usage: run.usage ?? NO_USAGE,
+      tier: run.tier,
+      cache: run.cache,
+      timings: run.tracer.timings(),
+      receipt: await issueReceipt(run),
+    };
+  }
+
+  async function closeRun(run: Run, outcome: Trace['outcome'], failure: unknown): Promise<void> {
+    const trace = traceOf(run, outcome, failure, await issueReceipt(run));
+    traces.push(trace);
+    if (traces.length > maxTraces) traces.shift();
+    telemetry?.record(trace);
+  }
+
+  function startPart(run: Run, model: string): StreamPart {
+    return {
+      type: 'response-start',
+      id: run.id,
+      model,
+      tier: run.tier,
+      cache: run.cache.status,
+      createdMs: run.startedAtMs,
+    };
+  }
+
+  // ---- the other doors
+
+  async function embed(request: EmbedRequest, call: CallOptions = {}): Promise<EmbedResult> {
+    const run = startRun(clock);
+    let failure: unknown;
+    try {
+      if (embedder === undefined) {
+        throw new NearfieldError(
+          'model-not-found',
+          'Expected an embedder, but this runtime was created without one. Hand one in as createRuntime({ embedder }).',
+        );
+      }
+      const signal = call.signal ?? request.signal;
+      run.tier = { id: 'device', kind: 'device' };
+      const { embeddings, tokens } = await run.tracer.step('embed', () =>
+        embedder.embed(request.input, { signal }),
+      );
+      run.usage = { promptTokens: tokens, completionTokens: 0 };
+      return { embeddings, tokens, model: embedder.model, backend: embedder.backend() };
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      const outcome = failure === undefined ? 'ok' : isAbortError(failure) ? 'aborted' : 'error';
+      await closeRun(run, outcome, failure);
+    }
+  }
+
+  async function complete(request: ChatRequest, call?: CallOptions): Promise<Completion> {
+    return await collect(generate(request, call));
+  }
+
+  const runtime: Runtime = {
+    generate,
+    complete,
+    embed,
+    async answer({ question, documents, ...rest }, call) {
+      const messages = [{ role: 'user' as const, content: question }];
+      const done = await complete({ ...rest, messages, documents }, call);
+      return { ...done, found: done.passages.length > 0 };
+    },
+    fetch: (input, init) => handler(new Request(input, init)),
+    models: () => modelsOf(options),
+    traces: () => [...traces],
+    receipts: () => receipts.all(),
+    feedback: async (entryId, verdict) => await cache?.feedback(entryId, verdict),
+    router,
+    async close() {
+      await Promise.allSettled(background);
+      await Promise.allSettled(options.tiers.map((tier) => tier.dispose?.()));
+      await cache?.close();
+      await embedder?.dispose();
+    },
+  };
+  const handler = createOpenAiHandler(runtime);
+  return runtime;
+}
+
+function checkRequest(request: ChatRequest): void {
+  if (request.messages.length > 0) return;
+  throw new NearfieldError(
+    'invalid-request',
+    'Expected at least one message, got none. Add one to messages.',
+    {
+      param: 'messages',
+    },
+  );
+}
+
+function taskOf(request: ChatRequest): 'answer' | 'generate' {
+  return (request.documents?.length ?? 0) > 0 ? 'answer' : 'generate';
+}
+
+function modelOf(part: TierPart, request: ChatRequest): string {
+  return (part.type === 'finish' ? part.model : undefined) ?? request.model ?? 'nearfield';
+}
+
+function modelsOf({ embedder, tiers }: RuntimeOptions): readonly { id: string; task: string }[] {
+  const chat = tiers.map((tier) => ({ id: tier.id, task: 'generate' }));
+  return embedder === undefined ? chat : [{ id: embedder.model, task: 'embed' }, ...chat];
+}
+
+async function drain(parts: AsyncIterable<StreamPart>): Promise<void> {
+  for await (const _part of parts);
+}
