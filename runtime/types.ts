@@ -273,6 +273,8 @@ export interface PolicyDecision {
   readonly cacheable: boolean;
   /** Spans found, counted by type. */
   readonly spanCounts: Readonly<Partial<Record<SpanType, number>>>;
+  /** Hosts (`host` or `host:port`) the policy leaves open. Absent: it does not narrow the egress's own list. */
+  readonly hosts?: readonly string[] | undefined;
 }
 
 /** Proof of what one request sent. Chained: `previous` is the hash of the receipt before it. */

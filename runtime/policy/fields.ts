@@ -1,0 +1,201 @@
+// Owns the list of every text a request carries, and rebuilding the request with some of them replaced.
+// Refuses what it does not know: an unknown field or a value that is no plain JSON is reported, because
+// text nobody looked at must not leave.
+import type { ChatRequest } from '../types.ts';
+import type { Uncertainty } from './decide.ts';
+import type { TextOrigin } from './document.ts';
+
+/**
+ * How a text may be replaced. `identifier`: upstreams accept [A-Za-z0-9_-] only. `participant`: a
+ * person's name for themselves, personal by definition. `local`: never leaves as it is.
+ */
+export type FieldKind = 'text' | 'identifier' | 'participant' | 'local';
+
+export interface Field {
+  readonly text: string;
+  readonly kind: FieldKind;
+  readonly origin: TextOrigin;
+}
+
+type Leaf = FieldKind | 'json' | 'enum' | 'scalar';
+type Shape = Leaf | { readonly list: Shape } | { readonly either: readonly Shape[] } | ObjectShape;
+interface ObjectShape {
+  readonly keys: Readonly<Record<string, Shape>>;
+}
+
+const FUNCTION_NAME: ObjectShape = { keys: { name: 'identifier' } };
+const MESSAGE: ObjectShape = {
+  keys: {
+    role: 'enum',
+    content: { either: ['text', { list: { keys: { type: 'enum', text: 'text' } } }] },
+    name: 'participant',
+    tool_call_id: 'identifier',
+    tool_calls: {
+      list: {
+        keys: {
+          id: 'identifier',
+          type: 'enum',
+          function: { keys: { name: 'identifier', arguments: 'text' } },
+        },
+      },
+    },
+  },
+};
+const TOOL: ObjectShape = {
+  keys: {
+    type: 'enum',
+    function: { keys: { name: 'identifier', description: 'text', parameters: 'json', strict: 'scalar' } },
+  },
+};
+const RESPONSE_FORMAT: ObjectShape = {
+  keys: {
+    type: 'enum',
+    json_schema: { keys: { name: 'identifier', description: 'text', schema: 'json', strict: 'scalar' } },
+  },
+};
+const REQUEST: ObjectShape = {
+  keys: {
+    model: 'text',
+    messages: { list: MESSAGE },
+    max_completion_tokens: 'scalar',
+    temperature: 'scalar',
+    top_p: 'scalar',
+    frequency_penalty: 'scalar',
+    presence_penalty: 'scalar',
+    seed: 'scalar',
+    stop: { list: 'text' },
+    tools: { list: TOOL },
+    tool_choice: { either: ['enum', { keys: { type: 'enum', function: FUNCTION_NAME } }] },
+    response_format: RESPONSE_FORMAT,
+    user: 'local',
+    privacy: 'enum',
+    scope: 'local',
+    cache: 'enum',
+    documents: { list: { keys: { id: 'text', title: 'text', text: 'text' } } },
+    metadata: 'json',
+  },
+};
+const ORIGIN_BY_KEY: Readonly<Record<string, TextOrigin>> = {
+  tools: 'schema',
+  tool_choice: 'schema',
+  response_format: 'schema',
+  documents: 'document',
+};
+const ORIGIN_BY_ROLE: Readonly<Record<string, TextOrigin>> = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  assistant: 'assistant',
+  tool: 'tool',
+};
+const ENUM_VALUE = /^[a-z_]{1,24}$/;
+const MAX_DEPTH = 64;
+const MAX_FIELDS = 50_000;
+
+/** Gives the text that takes a field's place; called once a field, always in the same order. */
+export type Replace = (field: Field) => string;
+
+export interface Rewritten {
+  readonly request: ChatRequest;
+  readonly uncertain: Uncertainty | undefined;
+}
+
+interface Walk {
+  readonly replace: Replace;
+  uncertain: Uncertainty | undefined;
+  fields: number;
+  origin: TextOrigin;
+}
+
+/** Rebuilds `request` with every text passed through `replace`. Leaves the original untouched. */
+export function rewriteRequest(request: ChatRequest, replace: Replace): Rewritten {
+  const walk: Walk = { replace, uncertain: undefined, fields: 0, origin: 'metadata' };
+  const rebuilt = rewrite(walk, request, REQUEST, 0);
+  return { request: rebuilt as ChatRequest, uncertain: walk.uncertain };
+}
+
+function rewrite(walk: Walk, value: unknown, shape: Shape, depth: number): unknown {
+  if (value === undefined || value === null) return value;
+  if (depth > MAX_DEPTH || walk.fields > MAX_FIELDS) return doubt(walk, 'too-large');
+  if (shape === 'json') return rewriteJson(walk, value, depth);
+  if (shape === 'scalar') return rewriteScalar(walk, value);
+  if (shape === 'enum') return rewriteEnum(walk, value);
+  if (typeof shape === 'string') {
+    return typeof value === 'string' ? visit(walk, value, shape) : doubt(walk, 'unreadable-content');
+  }
+  if ('either' in shape) {
+    const fits = shape.either.find((option) => fitsShape(value, option));
+    return fits === undefined ? doubt(walk, 'unreadable-content') : rewrite(walk, value, fits, depth);
+  }
+  if ('list' in shape) {
+    if (!Array.isArray(value)) return doubt(walk, 'unreadable-content');
+    return value.map((item) => rewrite(walk, item, shape.list, depth + 1));
+  }
+  return rewriteObject(walk, value, shape, depth);
+}
+
+function fitsShape(value: unknown, shape: Shape): boolean {
+  if (typeof shape === 'string') return typeof value === 'string';
+  return 'list' in shape ? Array.isArray(value) : isPlainObject(value);
+}
+
+function rewriteObject(walk: Walk, value: unknown, shape: ObjectShape, depth: number): unknown {
+  if (!isPlainObject(value)) return doubt(walk, 'unreadable-content');
+  const rebuilt: Record<string, unknown> = {};
+  const outer = walk.origin;
+  for (const [key, child] of Object.entries(value)) {
+    const childShape = Object.hasOwn(shape.keys, key) ? shape.keys[key] : undefined;
+    if (childShape === undefined) {
+      if (child !== undefined) doubt(walk, 'unknown-field');
+      continue;
+    }
+    if (shape === REQUEST) walk.origin = ORIGIN_BY_KEY[key] ?? 'metadata';
+    if (shape === MESSAGE) walk.origin = ORIGIN_BY_ROLE[String(value.role)] ?? 'metadata';
+    rebuilt[key] = rewrite(walk, child, childShape, depth + 1);
+  }
+  walk.origin = outer;
+  return rebuilt;
+}
+
+/** Keys are texts too, and long numbers are looked at as text: a card number needs no quotes. */
+function rewriteJson(walk: Walk, value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH || walk.fields > MAX_FIELDS) return doubt(walk, 'too-large');
+  if (typeof value === 'string') return visit(walk, value, 'text');
+  if (typeof value === 'number') return rewriteScalar(walk, value);
+  if (typeof value === 'boolean' || value === null || value === undefined) return value;
+  if (Array.isArray(value)) return value.map((item) => rewriteJson(walk, item, depth + 1));
+  if (!isPlainObject(value)) return doubt(walk, 'unreadable-content');
+  const entries = Object.entries(value).map(([key, child]) => [
+    visit(walk, key, 'text'),
+    rewriteJson(walk, child, depth + 1),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function rewriteScalar(walk: Walk, value: unknown): unknown {
+  if (typeof value === 'boolean') return value;
+  if (typeof value !== 'number' || !Number.isFinite(value)) return doubt(walk, 'unreadable-content');
+  const text = String(value);
+  const replaced = visit(walk, text, 'text');
+  return replaced === text ? value : replaced;
+}
+
+function rewriteEnum(walk: Walk, value: unknown): unknown {
+  return typeof value === 'string' && ENUM_VALUE.test(value) ? value : doubt(walk, 'unreadable-content');
+}
+
+function visit(walk: Walk, text: string, kind: FieldKind): string {
+  walk.fields += 1;
+  return walk.replace({ text, kind, origin: walk.origin });
+}
+
+function doubt(walk: Walk, why: Uncertainty): undefined {
+  walk.uncertain ??= why;
+  return undefined;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

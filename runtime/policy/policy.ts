@@ -1,0 +1,195 @@
+// Owns the review of one request: every text looked at, facts gathered, the document applied, and the
+// request made fit to leave. Whatever goes wrong on the way ends as a device-only review.
+import { isAbortError, NearfieldError } from '../errors.ts';
+import type { ChatRequest, Policy, PolicyInput, PolicyReview, Span } from '../types.ts';
+import { decide, type Facts, sensitivityOf, tierRank, type Uncertainty } from './decide.ts';
+import { type Detector, detectAll, uncertaintyOf } from './detector.ts';
+import { type PolicyDocument, type PresetName, readPolicyDocument } from './document.ts';
+import { type Field, rewriteRequest } from './fields.ts';
+import { createPatternDetector } from './patterns.ts';
+import {
+  createPlaceholderSession,
+  cryptoRandom,
+  type PlaceholderSession,
+  type RandomBytes,
+} from './placeholders.ts';
+import { type RedactOptions, redactRequest } from './redact.ts';
+import { restoreParts } from './restore.ts';
+import { mergeSpans } from './spans.ts';
+
+export interface PolicyOptions {
+  /** Default: the pattern detector alone. */
+  readonly detectors?: readonly Detector[] | undefined;
+  /** Cryptographic randomness for placeholder nonces. Default: the platform's. */
+  readonly random?: RandomBytes | undefined;
+  /** For all detectors of one request together, milliseconds. Default 2000, a guess nobody measured. */
+  readonly timeoutMs?: number | undefined;
+  /** Requests with more text than this stay on the device unread. Default 2,000,000 UTF-16 units. */
+  readonly maxLength?: number | undefined;
+  readonly clock?: { monotonic(): number } | undefined;
+}
+
+/** Scopes whose placeholder numbering is remembered; the oldest is forgotten and begins a new session. */
+const MAX_SESSIONS = 1000;
+
+/**
+ * A policy over a document or a preset; default `'balanced'`.
+ * @throws invalid-request when the document is not one.
+ */
+export function createPolicy(
+  document: PolicyDocument | PresetName = 'balanced',
+  options: PolicyOptions = {},
+): Policy {
+  const rules = readPolicyDocument(document);
+  const detectors = options.detectors ?? [createPatternDetector()];
+  const now = options.clock?.monotonic ?? (() => performance.now());
+  const timeoutMs = options.timeoutMs ?? 2000;
+  const maxLength = options.maxLength ?? 2_000_000;
+  const sessions = createSessions(options.random ?? cryptoRandom);
+
+  return {
+    async review(request, input) {
+      input.signal?.throwIfAborted();
+      let spans: Inspection['spans'] = [];
+      let facts: Facts = { ...NOTHING_KNOWN, task: input.task };
+      try {
+        const inspected = await inspect(request, input, { detectors, timeoutMs, maxLength, now, rules });
+        spans = inspected.spans;
+        facts = factsOf(request, input, inspected);
+      } catch (error) {
+        if (isAbortError(error) && input.signal?.aborted) throw error;
+      }
+      return createReview(rules, request, facts, spans, () => sessions(request.scope ?? 'default'));
+    },
+  };
+}
+
+interface Inspection {
+  readonly fields: readonly Field[];
+  readonly spans: readonly (readonly Span[])[];
+  readonly uncertain: Uncertainty | undefined;
+}
+
+interface InspectOptions {
+  readonly detectors: readonly Detector[];
+  readonly timeoutMs: number;
+  readonly maxLength: number;
+  readonly rules: PolicyDocument;
+  now(): number;
+}
+
+async function inspect(
+  request: ChatRequest,
+  input: PolicyInput,
+  options: InspectOptions,
+): Promise<Inspection> {
+  const fields: Field[] = [];
+  let length = 0;
+  const read = rewriteRequest(request, (field) => {
+    fields.push(field);
+    length += field.text.length;
+    return field.text;
+  });
+  if (length > options.maxLength) return { fields, spans: [], uncertain: 'too-large' };
+  try {
+    const texts = fields.map((field) => field.text);
+    const { signal } = input;
+    const found = await detectAll(options.detectors, texts, { ...options, signal, now: options.now });
+    return { fields, spans: merge(fields, found, options.rules), uncertain: read.uncertain };
+  } catch (error) {
+    if (isAbortError(error) && input.signal?.aborted) throw error;
+    return { fields, spans: [], uncertain: uncertaintyOf(error) };
+  }
+}
+
+function merge(fields: readonly Field[], found: readonly Span[][], rules: PolicyDocument): readonly Span[][] {
+  return found.map((spans, at) => {
+    const field = fields[at]!;
+    if (field.kind === 'participant') spans.push(wholeName(field));
+    return mergeSpans(spans, (type) => sensitivityOf(rules, type));
+  });
+}
+
+/** A participant's name is one by definition; no detector needs to say so. */
+function wholeName(field: Field): Span {
+  return { start: 0, end: field.text.length, type: 'username', score: 1, source: 'field:name' };
+}
+
+const NOTHING_KNOWN: Omit<Facts, 'task'> = {
+  consent: undefined,
+  privacy: undefined,
+  origins: new Set(),
+  found: [],
+  uncertain: 'policy-failed',
+};
+
+function createReview(
+  rules: PolicyDocument,
+  request: ChatRequest,
+  facts: Facts,
+  spans: Inspection['spans'],
+  session: () => PlaceholderSession,
+): PolicyReview {
+  const decision = decide(rules, facts);
+  return {
+    decision,
+    redactFor(kind) {
+      if (tierRank(kind) > tierRank(decision.farthest)) {
+        throw new NearfieldError(
+          'egress-denied',
+          `Policy allows the ${decision.farthest}, not the ${kind}. ${decision.explanation}`,
+        );
+      }
+      const options: RedactOptions = {
+        session: session(),
+        sensitivityOf: (type) => sensitivityOf(rules, type),
+      };
+      const redaction = redactSafely(request, decision.redact[kind] ? spans : undefined, options);
+      return {
+        request: redaction.request,
+        redactedByType: redaction.redactedByType,
+        restore: (parts) => restoreParts(parts, redaction, rules.restoreIn ?? []),
+      };
+    },
+  };
+}
+
+function redactSafely(...args: Parameters<typeof redactRequest>): ReturnType<typeof redactRequest> {
+  try {
+    return redactRequest(...args);
+  } catch (error) {
+    // The cause may quote the request, so only its kind is told.
+    const kind = error instanceof Error ? error.name : typeof error;
+    throw new NearfieldError('redaction-failed', `The request could not be redacted (${kind}).`);
+  }
+}
+
+function factsOf(request: ChatRequest, input: PolicyInput, inspected: Inspection): Facts {
+  const { fields, spans } = inspected;
+  return {
+    task: input.task,
+    consent: input.consent,
+    privacy: request.privacy,
+    origins: new Set(fields.map((field) => field.origin)),
+    found: spans.flatMap((list, at) => list.map(({ type }) => ({ type, origin: fields[at]!.origin }))),
+    uncertain: inspected.uncertain ?? badInput(request, input),
+  };
+}
+
+const TIER_KINDS: ReadonlySet<unknown> = new Set([undefined, 'device', 'edge', 'cloud']);
+
+/** A tier name nobody knows cannot be compared, so it must not be read as "far". */
+function badInput(request: ChatRequest, input: PolicyInput): Uncertainty | undefined {
+  return TIER_KINDS.has(request.privacy) && TIER_KINDS.has(input.consent) ? undefined : 'unreadable-content';
+}
+
+function createSessions(random: RandomBytes): (scope: string) => PlaceholderSession {
+  const sessions = new Map<string, PlaceholderSession>();
+  return (scope) => {
+    const session = sessions.get(scope) ?? createPlaceholderSession(random);
+    sessions.delete(scope);
+    sessions.set(scope, session);
+    if (sessions.size > MAX_SESSIONS) sessions.delete(sessions.keys().next().value as string);
+    return session;
+  };
+}

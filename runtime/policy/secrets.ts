@@ -1,0 +1,114 @@
+// Owns keys, tokens and passwords: well-known prefixes first, then assignments whose value looks random.
+// The patterns are ours; their recall is measured against a public rule set, not copied from it.
+import type { Find } from './find.ts';
+import { range } from './words.ts';
+
+/** Fixed prefixes, so one pass finds them all. Every repetition is a single bounded class. */
+const PREFIXED = new RegExp(
+  [
+    /(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|A3T[A-Z0-9])[A-Z0-9]{16}(?![A-Za-z0-9])/, // AWS key id
+    /ABSK[A-Za-z0-9+/]{100,300}={0,2}/, // Bedrock API key
+    /gh[pousr]_[A-Za-z0-9]{20,255}/,
+    /github_pat_[A-Za-z0-9_]{20,255}/,
+    /gl(?:pat|ptt|rt|dt|agent|oas|soat|cbt|ft|imt|ffct)-[A-Za-z0-9_=.-]{16,300}/,
+    /xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,250}/,
+    /xapp-[0-9]-[A-Za-z0-9-]{10,200}/,
+    /(?:sk|rk|pk|whsec|ek)_(?:live_|test_|prod_)?[A-Za-z0-9]{16,247}/,
+    /AIza[A-Za-z0-9_-]{30,45}/,
+    /GOCSPX-[A-Za-z0-9_-]{20,40}/,
+    /ya29\.[A-Za-z0-9_-]{20,500}/,
+    /sk-(?:proj-|svcacct-|admin-|ant-[a-z]{3,8}\d\d-|or-v1-)?[A-Za-z0-9_-]{20,250}/,
+    /(?:hf|npm|pul|shpat|shpss|shpca|shppa|dop_v1|doo_v1|dor_v1|lin_api|api_org|figd|sgp|rubygems|dckr_pat|PMAK|EZAK|EZTK|r8|nvapi|xai|gsk|pplx|tvly|fio-u|ntn|secret|sntrys|sntryu|glsa|glc|hvs|hvb|atlasv1|phc|phx|vercel|cfut|cfat|pscale_(?:tkn|oauth|pw)|prefect|frp|duffel_(?:test|live)|shippo_(?:live|test)|patch|tskey-[a-z]+|sbp|ATATT3|ATCTT3|ATBB|CCIPAT|akab|dapi|dp\.(?:pt|st|ct|sa|scim|audit))[_.-]?[A-Za-z0-9_.=-]{24,400}/,
+    /SG\.[A-Za-z0-9_-]{16,30}\.[A-Za-z0-9_-]{30,60}/,
+    /(?:AC|SK|AP)[0-9a-f]{32}(?![0-9a-zA-Z])/, // Twilio
+    /key-[0-9a-f]{32}/,
+    /(?:AGE-SECRET-KEY-1)[A-Z0-9]{50,70}/,
+    /eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{4,8000}(?:\.[A-Za-z0-9_-]{0,2000})?/, // JWT
+    /[0-9]{8,10}:AA[A-Za-z0-9_-]{32,34}/, // Telegram
+    /[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}/, // Discord
+    /https:\/\/hooks\.slack\.com\/(?:services|workflows|triggers)\/[A-Za-z0-9+/]{30,80}/,
+    /https:\/\/[a-z0-9]{1,60}\.webhook\.office\.com\/[A-Za-z0-9@/_-]{60,250}/,
+    /https:\/\/discord(?:app)?\.com\/api\/webhooks\/\d{10,20}\/[A-Za-z0-9_-]{40,90}/,
+  ]
+    .map((part) => `(?:${part.source})`)
+    .join('|'),
+  'g',
+);
+const PEM_BEGIN = /-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
+const PEM_END = /-----END[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
+const URL_CREDENTIALS = /[a-z][a-z0-9+.-]{1,20}:\/\/([^\s/@:'"<>]{1,200}:[^\s/@'"<>]{1,200})@/gi;
+const AUTH_HEADER = /\b(?:bearer|basic|token)\s{1,3}([A-Za-z0-9+/_.~=-]{16,4000})/gi;
+
+const ASSIGNED =
+  /(?:api|secret|token|key|auth|access|private|credential|client|bearer|signature|session|cookie|webhook|encryption|clave|chave|segredo)[\w .-]{0,24}['"\]]{0,2}\s{0,3}(?:=>|:=|[=:]|\bis\b|\bes\b|\be\b)\s{0,3}['"`]?([A-Za-z0-9+/_.~=!@#$%^&*-]{12,512})/gi;
+const PASSWORD =
+  /\b(?:password|passwd|passphrase|pass\s?code|pwd|contrasena|clave|senha|palavra-passe|pin(?:\s+(?:code|number))?|otp|cvv|cvc)\b['"]?(?:\s{1,3}(?:is|es|e|was|para\s\w{1,20}\s(?:es|e)))?\s{0,3}(?:=>|:=|[=:]|\s)\s{0,3}['"`]?([^\s'"`,;<>]{3,128})/gi;
+
+export function findSecrets(text: string): Find[] {
+  const finds: Find[] = [];
+  const secret = (start: number, end: number, score: number, pattern: string) => {
+    finds.push({ start, end, type: 'secret', score, pattern });
+  };
+  for (const match of text.matchAll(PREFIXED)) {
+    if (/[A-Za-z0-9]/.test(text.charAt(match.index - 1))) continue;
+    secret(match.index, match.index + match[0].length, 1, 'known-prefix');
+  }
+  if (text.includes('-----BEGIN')) findPem(text, secret);
+  if (text.includes('://')) {
+    for (const match of text.matchAll(URL_CREDENTIALS)) secret(...inner(match), 0.95, 'url-credentials');
+  }
+  for (const match of text.matchAll(AUTH_HEADER)) {
+    if (looksRandom(match[1]!)) secret(...inner(match), 0.8, 'authorization');
+  }
+  for (const match of text.matchAll(ASSIGNED)) {
+    if (looksRandom(match[1]!)) secret(...inner(match), 0.8, 'assignment');
+  }
+  for (const match of text.matchAll(PASSWORD)) {
+    if (looksLikePassword(match)) secret(...inner(match), 0.7, 'password');
+  }
+  return finds;
+}
+
+/** A key without an end runs to the end of the text: better too much than half a key. */
+function findPem(
+  text: string,
+  secret: (start: number, end: number, score: number, name: string) => void,
+): void {
+  for (const match of text.matchAll(PEM_BEGIN)) {
+    PEM_END.lastIndex = match.index;
+    const end = PEM_END.exec(text);
+    secret(match.index, end ? range(end).end : text.length, 1, 'private-key');
+  }
+}
+
+/** Offsets of the last group, which ends the match but for a closing `@`. */
+function inner(match: RegExpExecArray): [number, number] {
+  const start = match.index + match[0].lastIndexOf(match[1]!);
+  return [start, start + match[1]!.length];
+}
+
+/** Random strings mix classes and hardly repeat; words and paths do not. Thresholds chosen by trial. */
+export function looksRandom(value: string): boolean {
+  if (/^(?:true|false|null|undefined|none|process\.env|os\.environ)/i.test(value)) return false;
+  if (/^[\w.-]*\.(?:com|org|net|io|js|ts|py|json|html)$/i.test(value)) return false;
+  const digits = /\d/.test(value);
+  const mixed = /[a-z]/.test(value) && /[A-Z]/.test(value);
+  if (!digits && !(mixed && value.length >= 20)) return false;
+  return entropy(value) >= (value.length >= 20 ? 3 : 2.6);
+}
+
+/** After an explicit `=` or `:` any value counts; after mere words it must not be a word. */
+function looksLikePassword(match: RegExpExecArray): boolean {
+  const value = match[1]!;
+  const assigned = /[=:]/.test(match[0].slice(0, match[0].lastIndexOf(value)));
+  return assigned || /[\d!@#$%^&*]/.test(value.slice(0, -1));
+}
+
+/** Shannon entropy, bits a character. */
+export function entropy(text: string): number {
+  const counts = new Map<string, number>();
+  for (const char of text) counts.set(char, (counts.get(char) ?? 0) + 1);
+  let bits = 0;
+  for (const count of counts.values()) bits -= (count / text.length) * Math.log2(count / text.length);
+  return bits;
+}

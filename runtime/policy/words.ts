@@ -1,0 +1,131 @@
+// Owns identifiers that are not plain numbers: mail addresses, IBANs, Spanish and Brazilian ids with
+// letters, IP addresses. Every search is anchored on a rare character or a short prefix: linear.
+import { ibanLength, isCnpj, isDniOrNie, isIban } from './checksums.ts';
+import { type Find, precededBy, standsAlone } from './find.ts';
+
+const LOCAL_CHAR = /[A-Za-z0-9._%+'-]/;
+const DOMAIN = /(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,58})/y;
+/** RFC 5321: a local part has 64 octets at most. */
+const MAX_LOCAL = 64;
+
+export function findEmails(text: string): Find[] {
+  const finds: Find[] = [];
+  for (let sign = text.indexOf('@'); sign >= 0; sign = text.indexOf('@', sign + 1)) {
+    const left = skipBack(text, sign);
+    let start = left;
+    while (start > 0 && left - start < MAX_LOCAL && LOCAL_CHAR.test(text.charAt(start - 1))) start -= 1;
+    while (start < left && /[.'-]/.test(text.charAt(start))) start += 1;
+    DOMAIN.lastIndex = skipForward(text, sign + 1);
+    const domain = DOMAIN.exec(text);
+    if (start < left && domain) {
+      finds.push({ start, end: DOMAIN.lastIndex, type: 'email', score: 0.95, pattern: 'email' });
+    }
+  }
+  return finds;
+}
+
+/** `john @ example.com`: one space on either side belongs to the address. */
+function skipBack(text: string, at: number): number {
+  return text.charAt(at - 1) === ' ' && LOCAL_CHAR.test(text.charAt(at - 2)) ? at - 1 : at;
+}
+
+function skipForward(text: string, at: number): number {
+  return text.charAt(at) === ' ' ? at + 1 : at;
+}
+
+const IBAN_START = /[A-Za-z]{2}[\s-]{0,2}\d[\s-]{0,2}\d(?=[\s-]{0,3}[A-Za-z0-9])/g;
+
+export function findIbans(text: string): Find[] {
+  const finds: Find[] = [];
+  IBAN_START.lastIndex = 0;
+  for (let match = IBAN_START.exec(text); match; match = IBAN_START.exec(text)) {
+    const start = match.index;
+    const length = ibanLength(text.slice(start, start + 2).toUpperCase());
+    IBAN_START.lastIndex = start + 1;
+    if (length === undefined || /[A-Za-z]/.test(text.charAt(start - 1))) continue;
+    const end = endOfCompact(text, start, length);
+    if (end !== undefined && isIban(compact(text.slice(start, end)))) {
+      finds.push({ start, end, type: 'iban', score: 1, pattern: 'iban' });
+      IBAN_START.lastIndex = end;
+    }
+  }
+  return finds;
+}
+
+/** Where `length` letters and digits from `start` end, at most three separators in a row between them. */
+function endOfCompact(text: string, start: number, length: number): number | undefined {
+  let left = length;
+  let gap = 0;
+  for (let at = start; at < text.length; at += 1) {
+    if (/[A-Za-z0-9]/.test(text.charAt(at))) {
+      gap = 0;
+      left -= 1;
+      if (left === 0) return at + 1;
+    } else {
+      gap += 1;
+      if (gap > 3 || !/[\s.-]/.test(text.charAt(at))) return undefined;
+    }
+  }
+  return undefined;
+}
+
+function compact(text: string): string {
+  return text.replace(/[^A-Za-z0-9]/g, '').toUpperCase();
+}
+
+const DNI =
+  /(?:\d[\s.]?){7}\d[\s.-]{0,3}[A-Za-z](?![A-Za-z0-9])|[XYZxyz][\s.-]{0,2}(?:\d[\s.]?){6}\d[\s.-]{0,3}[A-Za-z](?![A-Za-z0-9])/g;
+const CNPJ = /[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}\/?[0-9A-Z]{4}-?\d{2}(?![0-9A-Za-z])/g;
+
+export function findLetteredIds(text: string): Find[] {
+  const finds: Find[] = [];
+  for (const match of text.matchAll(DNI)) {
+    const start = match.index;
+    const end = start + match[0].length;
+    if (standsAlone(text, start, end) && isDniOrNie(compact(match[0]))) {
+      finds.push({ start, end, type: 'national-id', score: 1, pattern: 'dni' });
+    }
+  }
+  for (const match of text.matchAll(CNPJ)) {
+    const start = match.index;
+    const end = start + match[0].length;
+    if (standsAlone(text, start, end) && isCnpj(compact(match[0]))) {
+      finds.push({ start, end, type: 'national-id', score: 1, pattern: 'cnpj' });
+    }
+  }
+  return finds;
+}
+
+const IPV4 = /(?<![\d.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\d.]\d|\d)/g;
+const IPV6 = /(?<![0-9A-Za-z:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-9A-Za-z:])/g;
+const MAC = /(?<![0-9A-Za-z:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![0-9A-Za-z:-])/g;
+const VERSION_WORDS = /\b(?:v|ver|version|release|build|section|chapter)\.?\s*$/i;
+
+export function findNetworkAddresses(text: string): Find[] {
+  const finds: Find[] = [];
+  for (const match of text.matchAll(IPV4)) {
+    if (/^(?:127|0)\./.test(match[0]) || precededBy(text, match.index, VERSION_WORDS)) continue;
+    finds.push({ ...range(match), type: 'ip', score: 0.8, pattern: 'ipv4' });
+  }
+  if (!text.includes(':')) return finds;
+  for (const match of text.matchAll(IPV6)) {
+    if (isIpv6(match[0])) finds.push({ ...range(match), type: 'ip', score: 0.9, pattern: 'ipv6' });
+  }
+  for (const match of text.matchAll(MAC)) {
+    finds.push({ ...range(match), type: 'other', score: 0.8, pattern: 'mac' });
+  }
+  return finds;
+}
+
+/** RFC 4291 text form; `::1` and `::` name no one. */
+function isIpv6(text: string): boolean {
+  const groups = text.split(':');
+  const elided = text.includes('::');
+  if (text.indexOf('::') !== text.lastIndexOf('::') || text.includes(':::')) return false;
+  if (elided) return groups.filter((group) => group !== '').length >= 2 && groups.length <= 8;
+  return groups.length === 8 && groups.every((group) => group !== '');
+}
+
+export function range(match: RegExpExecArray): { start: number; end: number } {
+  return { start: match.index, end: match.index + match[0].length };
+}
