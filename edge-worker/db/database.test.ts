@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from '@libsql/client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditRow } from '../audit.ts';
+import { openDatabase } from './database.ts';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-db-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const open = async () => await openDatabase(createClient({ url: `file:${join(folder, 'edge.db')}` }));
+
+function row(id: string, atMs: number): AuditRow {
+  return {
+    id,
+    atMs,
+    route: '/v1/embeddings',
+    scopeHash: 'f'.repeat(32),
+    status: 200,
+    errorCode: null,
+    tier: 'device',
+    cache: null,
+    bytesIn: 10,
+    bytesOut: 20,
+    egressBytes: 0,
+    promptTokens: 4,
+    completionTokens: 0,
+    ttftMs: null,
+    durationMs: 1.5,
+    receipt: null,
+  };
+}
+
+describe('the edge database', () => {
+  it('keeps audit rows over a restart, newest first, and erases old ones', async () => {
+    const first = await open();
+    await first.audit.write(row('one', 100));
+    await first.audit.write(row('two', 200));
+    first.close();
+    const second = await open();
+    expect(await second.audit.recent(10)).toEqual([row('two', 200), row('one', 100)]);
+    expect(await second.audit.prune(150)).toBe(1);
+    expect(await second.audit.recent(10)).toEqual([row('two', 200)]);
+    second.close();
+  });
+
+  it('counts cells and spends each nonce once', async () => {
+    const { telemetry, close } = await open();
+    const cell = { cohort: 3, metric: 'tier', value: 'edge' } as const;
+    const claims = await Promise.all(Array.from({ length: 8 }, () => telemetry.claim('n', 20)));
+    expect(claims.filter((won) => won)).toHaveLength(1);
+    await Promise.all(Array.from({ length: 8 }, () => telemetry.add(cell)));
+    expect(await telemetry.cells()).toEqual([{ ...cell, count: 8 }]);
+    await telemetry.prune(21);
+    expect(await telemetry.claim('n', 40)).toBe(true);
+    close();
+  });
+
+  it('is brought up to date once, however many open it at a time', async () => {
+    const opened = await Promise.all([open(), open(), open()]);
+    await opened[0]?.audit.write(row('one', 1));
+    expect(await opened[2]?.audit.recent(1)).toHaveLength(1);
+    for (const database of opened) database.close();
+  });
+});
