@@ -38,9 +38,15 @@ const RULES: readonly Rule[] = [
   },
   {
     files: /^runtime\/models\.ts$/,
-    own: new RegExp(`^${LEAVES}`),
-    packages: /^(zod|idb)$/,
-    says: 'models.ts imports leaves, zod and idb',
+    own: folder('model-files'),
+    packages: /^zod$/,
+    says: 'models.ts imports leaves, zod and model-files/',
+  },
+  {
+    files: /^runtime\/model-files\//,
+    own: folder('model-files'),
+    packages: /^(idb|node:.*)$/,
+    says: 'model-files/ imports leaves and itself; idb for IndexedDB',
   },
   {
     files: /^runtime\/policy\//,

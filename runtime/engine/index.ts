@@ -1,0 +1,24 @@
+// Owns the engine's public surface: explicit names only. Places have entries of their own: browser.ts,
+// worker.ts, node.ts, workerd.ts.
+export { BACKEND_ORDER, type BackendFactory, type CreateOptions } from './backend.ts';
+export {
+  type Batcher,
+  type BatcherOptions,
+  createBatcher,
+  type SubmitOptions,
+  type Timer,
+} from './batcher.ts';
+export { createLocalEmbedder, type LocalEmbedder, type LocalEmbedderOptions } from './embedder.ts';
+export { checkSession, checkTokenizer, type Golden, packRows, parseGolden } from './golden.ts';
+export { createMemoryBudget, type MemoryBudget } from './memory.ts';
+export { createOrtEncoder, type OrtEncoderOptions, type OrtModule } from './ort.ts';
+export { cosine, normalizeRows } from './pooling.ts';
+export {
+  type ChoiceStore,
+  createLadder,
+  type Ladder,
+  type LadderOptions,
+  type OpenRung,
+  type Rung,
+} from './session.ts';
+export { createTokenizer, type Tokenizer } from './tokenizer.ts';

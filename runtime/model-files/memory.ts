@@ -1,0 +1,30 @@
+// Owns the store that forgets: for tests, private windows and processes that must leave no trace.
+import { NearfieldError } from '../errors.ts';
+import type { ModelStore } from './store.ts';
+
+export interface MemoryStoreOptions {
+  /** Largest sum of bytes kept. Default unlimited. */
+  readonly quotaBytes?: number;
+}
+
+export function createMemoryStore(options: MemoryStoreOptions = {}): ModelStore {
+  const quotaBytes = options.quotaBytes ?? Number.POSITIVE_INFINITY;
+  const entries = new Map<string, Uint8Array<ArrayBuffer>>();
+  const usedWithout = (key: string) =>
+    [...entries].reduce((sum, [name, bytes]) => (name === key ? sum : sum + bytes.byteLength), 0);
+  return {
+    id: 'memory',
+    // Copies in and out: a caller may transfer or overwrite its buffer.
+    get: async (key) => entries.get(key)?.slice(),
+    async put(key, bytes) {
+      if (usedWithout(key) + bytes.byteLength > quotaBytes) {
+        throw new NearfieldError('quota-exceeded', `The memory store may keep ${quotaBytes} bytes.`);
+      }
+      entries.set(key, bytes.slice());
+    },
+    async delete(key) {
+      entries.delete(key);
+    },
+    keys: async () => [...entries.keys()],
+  };
+}

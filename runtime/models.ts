@@ -1,0 +1,276 @@
+// Owns what a model is (its manifest) and how its files get here whole: from the app's own store or by
+// the fetch handed in, each checked against bytes and SHA-256 before anyone reads it. Refuses to choose a
+// host: files lie beside the manifest or under the base URL the app names, nowhere else.
+import { z } from 'zod';
+import { NearfieldError } from './errors.ts';
+import { type DownloadProgress, downloadFile, type Sleep } from './model-files/download.ts';
+import { sha256Hex } from './model-files/sha256.ts';
+import type { ModelStore } from './model-files/store.ts';
+import type { GuardedFetch } from './types.ts';
+
+export type { ModelStore } from './model-files/store.ts';
+
+const positive: z.ZodType<number> = z.int().positive();
+
+/** Relative, below the manifest's folder: a manifest can not name another host or climb out. */
+const relativePath: z.ZodType<string> = z
+  .string()
+  .regex(/^(?!.*(?:^|\/)\.\.(?:\/|$))[\w@-][\w@.+/-]*$/, 'a relative path without ".." or a scheme');
+
+/** What a file is for. `golden` checks a backend before it is used. */
+export type FileRole = 'weights' | 'tokenizer' | 'golden' | 'config' | 'labels' | 'data' | 'notice' | 'other';
+
+export interface ModelFile {
+  /** Relative to the manifest's folder. */
+  readonly path: string;
+  readonly role: FileRole;
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** A model's manifest.json, schema 1. Fields not named here are kept as they came. */
+export interface Manifest {
+  readonly schema: 1;
+  readonly id: string;
+  readonly task: string;
+  /** `bert` for the encoders the kernel can read. */
+  readonly architecture: string;
+  /** Length of one embedding. */
+  readonly dims: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly intermediate: number;
+  readonly vocab: number;
+  readonly maxTokens: number;
+  readonly layerNormEps: number;
+  readonly pooling: 'mean' | 'cls' | 'none';
+  /** Width of the embedding table where it differs from `hidden`. */
+  readonly embedding?: { readonly dims: number } | undefined;
+  readonly quantization?: unknown;
+  readonly files: readonly ModelFile[];
+  readonly languages?: readonly string[] | undefined;
+  readonly source?: unknown;
+  readonly license?: unknown;
+  readonly metrics?: unknown;
+  readonly data?: unknown;
+}
+
+const fileSchema: z.ZodType<ModelFile> = z.object({
+  path: relativePath,
+  role: z.enum(['weights', 'tokenizer', 'golden', 'config', 'labels', 'data', 'notice', 'other']),
+  bytes: z.int().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits'),
+});
+
+const manifestSchema: z.ZodType<Manifest> = z.looseObject({
+  schema: z.literal(1),
+  id: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes'),
+  task: z.string(),
+  architecture: z.string(),
+  dims: positive,
+  hidden: positive,
+  layers: positive,
+  heads: positive,
+  intermediate: positive,
+  vocab: positive,
+  maxTokens: positive,
+  layerNormEps: z.number().positive(),
+  pooling: z.enum(['mean', 'cls', 'none']),
+  embedding: z.looseObject({ dims: positive }).optional(),
+  files: z.array(fileSchema).min(1),
+  languages: z.array(z.string()).optional(),
+});
+
+/** What the page can show while a model comes. */
+export type LoadEvent =
+  | ({ readonly type: 'download' } & DownloadProgress & { readonly path: string })
+  | { readonly type: 'kept-copy'; readonly path: string; readonly bytes: number }
+  | { readonly type: 'kept-copy-dropped'; readonly path: string }
+  | { readonly type: 'not-kept'; readonly path: string; readonly code: 'quota-exceeded' | 'storage-failed' }
+  | { readonly type: 'ready'; readonly id: string; readonly fetchedBytes: number };
+
+export interface LoadModelOptions {
+  /** A manifest, or the URL of one. */
+  readonly manifest: string | URL | Manifest;
+  /** Folder URL of the files. Default: the manifest's own folder; needed when an object is handed in. */
+  readonly baseUrl?: string | URL | undefined;
+  /** The app's guarded fetch; this module has none of its own. */
+  readonly fetch: GuardedFetch;
+  /** Where verified files are kept for the next start. Default: nowhere. */
+  readonly store?: ModelStore | undefined;
+  /** Files wanted. Default: weights, tokenizer, golden and labels. */
+  readonly roles?: readonly FileRole[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((event: LoadEvent) => void) | undefined;
+  /** Waits between tries of a cut download; handed in by tests. */
+  readonly sleep?: Sleep | undefined;
+}
+
+/** A model whose every byte has been checked. */
+export interface LoadedModel {
+  readonly manifest: Manifest;
+  /** Hex SHA-256 of the weights file; part of every cache key. */
+  readonly weightsHash: string;
+  /** The one file of that role. @throws model-not-found when the manifest names none */
+  file(role: FileRole): Uint8Array<ArrayBuffer>;
+  has(role: FileRole): boolean;
+}
+
+const DEFAULT_ROLES: readonly FileRole[] = Object.freeze(['weights', 'tokenizer', 'golden', 'labels']);
+
+/** @throws model-unsupported naming the first field at fault */
+export function parseManifest(value: unknown): Manifest {
+  const parsed = manifestSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.join('.') || 'the manifest';
+  throw new NearfieldError('model-unsupported', `Manifest field ${field}: ${issue?.message ?? 'not valid'}.`);
+}
+
+/**
+ * Brings a model's files from the store or the network, each verified before use.
+ * Resumes a cut download with Range; an abort leaves nothing behind; a full or failing store never
+ * fails the load.
+ * @throws integrity-mismatch, model-not-found, model-load-failed, model-unsupported, AbortError
+ */
+export async function loadModel(options: LoadModelOptions): Promise<LoadedModel> {
+  options.signal?.throwIfAborted();
+  const { manifest, baseUrl } = await readManifest(options);
+  const roles = options.roles ?? DEFAULT_ROLES;
+  const files = new Map<FileRole, Uint8Array<ArrayBuffer>>();
+  let fetchedBytes = 0;
+  for (const file of manifest.files.filter((entry) => roles.includes(entry.role))) {
+    const loaded = await loadFile(file, new URL(file.path, baseUrl), options);
+    fetchedBytes += loaded.fetchedBytes;
+    files.set(file.role, loaded.bytes);
+  }
+  options.onProgress?.({ type: 'ready', id: manifest.id, fetchedBytes });
+  return describeModel(manifest, files);
+}
+
+/** A loaded model from bytes that are already here and already verified. */
+export function describeModel(
+  manifest: Manifest,
+  files: ReadonlyMap<FileRole, Uint8Array<ArrayBuffer>>,
+): LoadedModel {
+  const weights = manifest.files.find((file) => file.role === 'weights');
+  if (weights === undefined) {
+    throw new NearfieldError('model-unsupported', `Manifest ${manifest.id} names no file of role weights.`);
+  }
+  return {
+    manifest,
+    weightsHash: weights.sha256,
+    has: (role) => files.has(role),
+    file(role) {
+      const bytes = files.get(role);
+      if (bytes !== undefined) return bytes;
+      throw new NearfieldError('model-not-found', `Model ${manifest.id} has no file of role ${role}.`);
+    },
+  };
+}
+
+/** @throws integrity-mismatch when length or SHA-256 differ from the manifest's */
+export async function verifyFile(file: ModelFile, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  if (bytes.byteLength !== file.bytes) {
+    throw mismatch(file, `expected ${file.bytes} bytes, got ${bytes.byteLength}`);
+  }
+  const actual = await sha256Hex(bytes);
+  if (actual !== file.sha256) throw mismatch(file, `expected SHA-256 ${file.sha256}, got ${actual}`);
+}
+
+function mismatch(file: ModelFile, what: string): NearfieldError {
+  return new NearfieldError(
+    'integrity-mismatch',
+    `${file.path}: ${what}. The file was not used; publish it again or correct the manifest.`,
+  );
+}
+
+async function readManifest(options: LoadModelOptions): Promise<{ manifest: Manifest; baseUrl: URL }> {
+  const given = options.manifest;
+  if (typeof given !== 'string' && !(given instanceof URL)) {
+    if (options.baseUrl === undefined) {
+      throw new NearfieldError(
+        'invalid-request',
+        'A manifest object needs baseUrl, the folder of its files.',
+      );
+    }
+    return { manifest: parseManifest(given), baseUrl: folderUrl(options.baseUrl) };
+  }
+  const response = await options.fetch(given, options.signal ? { signal: options.signal } : {});
+  if (!response.ok) {
+    const code = response.status === 404 ? 'model-not-found' : 'model-load-failed';
+    throw new NearfieldError(code, `Manifest ${String(given)}: HTTP ${response.status}.`);
+  }
+  const manifest = parseManifest(await response.json());
+  return { manifest, baseUrl: folderUrl(options.baseUrl ?? new URL('.', given)) };
+}
+
+function folderUrl(base: string | URL): URL {
+  const url = new URL(base);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+interface LoadedFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly fetchedBytes: number;
+}
+
+async function loadFile(file: ModelFile, url: URL, options: LoadModelOptions): Promise<LoadedFile> {
+  const kept = await keptCopy(file, options);
+  if (kept !== undefined) return { bytes: kept, fetchedBytes: 0 };
+  const { store, fetch, signal, sleep, onProgress } = options;
+  const download = await downloadFile({
+    url,
+    file,
+    fetch,
+    store,
+    signal,
+    sleep,
+    verify: (bytes) => verifyFile(file, bytes),
+    onProgress: (progress) => onProgress?.({ type: 'download', path: file.path, ...progress }),
+  });
+  await keep(file, download.bytes, options);
+  return download;
+}
+
+/** A kept copy is trusted no more than the network: it is hashed, and dropped when wrong. */
+async function keptCopy(
+  file: ModelFile,
+  options: LoadModelOptions,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const { store, onProgress } = options;
+  const bytes = await store?.get(file.sha256).catch(() => undefined);
+  if (store === undefined || bytes === undefined) return undefined;
+  try {
+    await verifyFile(file, bytes);
+    onProgress?.({ type: 'kept-copy', path: file.path, bytes: bytes.byteLength });
+    return bytes;
+  } catch {
+    await store.delete(file.sha256).catch(() => undefined);
+    onProgress?.({ type: 'kept-copy-dropped', path: file.path });
+    return undefined;
+  }
+}
+
+/** Keeping is a convenience: when the disk is full the model still runs, from memory. */
+async function keep(
+  file: ModelFile,
+  bytes: Uint8Array<ArrayBuffer>,
+  options: LoadModelOptions,
+): Promise<void> {
+  const { store, signal, onProgress } = options;
+  if (store === undefined) return;
+  try {
+    await store.put(file.sha256, bytes);
+  } catch (error) {
+    const full = error instanceof NearfieldError && error.code === 'quota-exceeded';
+    onProgress?.({ type: 'not-kept', path: file.path, code: full ? 'quota-exceeded' : 'storage-failed' });
+  }
+  if (signal?.aborted) {
+    await store.delete(file.sha256).catch(() => undefined);
+    signal.throwIfAborted();
+  }
+}
