@@ -3,14 +3,14 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const slow = ['**/*.chromium.test.ts', '**/*.workerd.test.ts', '**/*.e2e.test.ts'];
-const shared = { resolve: { conditions: ['nearfield-source', 'node', 'module', 'default'] } };
+const shared = { resolve: { conditions: ['nearfield-source', 'node', 'default'] } };
 const config: ViteUserConfig = defineConfig({
   test: {
     reporters: ['default', './scripts/testing/count-reporter.ts'],
     projects: [
       {
         ...shared,
-        ssr: { resolve: { conditions: ['nearfield-source', 'node', 'module', 'default'] } },
+        ssr: { resolve: { conditions: ['nearfield-source', 'node', 'default'] } },
         test: {
           name: 'unit',
           include: ['{runtime,edge-worker,web-demo,scripts}/**/*.test.ts'],
@@ -21,7 +21,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         ...shared,
-        ssr: { resolve: { conditions: ['nearfield-source', 'node', 'module', 'default'] } },
+        ssr: { resolve: { conditions: ['nearfield-source', 'node', 'default'] } },
         test: {
           name: 'real',
           include: slow,
