@@ -1,11 +1,146 @@
 // One Vite config: the demo page (web-demo/) is its root; the runtime is imported from source through
-// the package's own subpaths.
-import { defineConfig, type UserConfig } from 'vite';
+// the package's own subpaths. The build is dist/web-demo: page, engine, model and service worker, with
+// nothing fetched from anyone else.
+import { copyFileSync, createReadStream, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { defineConfig, type Plugin, type UserConfig } from 'vite';
+import { VitePWA } from 'vite-plugin-pwa';
+import { createCsp } from './runtime/policy/csp.ts';
+
+const ROOT: string = new URL('./', import.meta.url).pathname;
+const MODEL = 'all-minilm-l6-v2';
+
+interface ModelManifest {
+  readonly id: string;
+  readonly dims: number;
+  readonly license: string;
+  readonly maxTokens: number;
+  readonly files: readonly { path: string; bytes: number; role: string; sha256: string }[];
+}
+
+const modelFolder: string = join(ROOT, 'models', MODEL);
+const manifest = JSON.parse(readFileSync(join(modelFolder, 'manifest.json'), 'utf8')) as ModelManifest;
+
+/** An edge worker elsewhere, as `https://host`; empty when it serves the page itself. */
+const edgeUrl: string = process.env.NEARFIELD_EDGE_URL ?? '';
 
 const config: UserConfig = defineConfig({
-  root: 'web-demo',
+  root: join(ROOT, 'web-demo'),
+  base: './', // any folder of any static host will do
   resolve: { conditions: ['nearfield-source', 'module', 'browser', 'development|production'] },
   worker: { format: 'es' },
-  build: { target: 'es2023', outDir: '../dist/web-demo', emptyOutDir: true },
+  // Its WASM lies beside its module; a pre-bundled copy would look for it elsewhere.
+  optimizeDeps: { exclude: ['@libsql/libsql-wasm-experimental'] },
+  define: {
+    __NEARFIELD_MODEL__: JSON.stringify({
+      id: manifest.id,
+      dims: manifest.dims,
+      maxTokens: manifest.maxTokens,
+      licence: manifest.license,
+      weightsHash: manifest.files.find((file) => file.role === 'weights')?.sha256 ?? '',
+      bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0),
+    }),
+  },
+  build: {
+    target: 'es2023',
+    outDir: join(ROOT, 'dist/web-demo'),
+    emptyOutDir: true,
+    modulePreload: { polyfill: false },
+  },
+  preview: {
+    headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+  },
+  plugins: [
+    servesModels(),
+    pinsThePage(),
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'src',
+      filename: 'sw.ts',
+      injectRegister: false,
+      injectManifest: {
+        rollupFormat: 'iife',
+        // The model's own files are kept by the model store, checked by hash; its manifest is the way to them.
+        globPatterns: ['**/*.{html,js,css,svg,png,wasm,mjs,webmanifest}', 'models/*/manifest.json'],
+        maximumFileSizeToCacheInBytes: 32 * 2 ** 20, // the engine's WASM is the largest file
+      },
+      manifest: {
+        name: 'Nearfield',
+        short_name: 'Nearfield',
+        description: 'Ask your own documents on this device, with the network off as well.',
+        start_url: './',
+        scope: './',
+        display: 'standalone',
+        background_color: '#f6f6f3',
+        theme_color: '#0d5c54',
+        icons: [
+          { src: 'icon-192.png', sizes: '192x192', type: 'image/png' },
+          { src: 'icon-512.png', sizes: '512x512', type: 'image/png' },
+          { src: 'icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+        ],
+      },
+    }),
+  ],
 });
 export default config;
+
+/** The page's model under `models/<id>/`: from the repository in development, copied into a build. */
+function servesModels(): Plugin {
+  let outDir = '';
+  return {
+    name: 'nearfield:models',
+    configResolved: (resolved) => {
+      outDir = resolved.build.outDir;
+    },
+    configureServer(server) {
+      server.middlewares.use('/models', (request, response, next) => {
+        const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
+        const file = join(ROOT, 'models', path);
+        if (!existsSync(file) || !statSync(file).isFile()) return next();
+        response.setHeader(
+          'Content-Type',
+          path.endsWith('.json') ? 'application/json' : 'application/octet-stream',
+        );
+        response.setHeader('Content-Length', statSync(file).size);
+        createReadStream(file).pipe(response);
+      });
+    },
+    writeBundle(options) {
+      // The service worker is a build of its own into the same folder; one copy is enough.
+      if (options.dir !== outDir) return;
+      for (const path of ['manifest.json', 'NOTICE', ...manifest.files.map((file) => file.path)]) {
+        const target = join(outDir, 'models', MODEL, path);
+        mkdirSync(dirname(target), { recursive: true });
+        copyFileSync(join(modelFolder, path), target);
+      }
+    },
+  };
+}
+
+// A page cannot set these itself; only the server's header can.
+const HEADER_ONLY = /^(?:frame-ancestors|webrtc) /;
+
+/** A built page carries its policy in itself, so that a static host that sets no headers keeps it too. */
+function pinsThePage(): Plugin {
+  return {
+    name: 'nearfield:csp',
+    apply: 'build',
+    transformIndexHtml(html) {
+      const hosts = edgeUrl === '' ? [] : [new URL(edgeUrl).host];
+      const policy = createCsp('balanced', hosts)
+        .split('; ')
+        .filter((directive) => !HEADER_ONLY.test(directive))
+        .join('; ');
+      return {
+        html: html.replace('name="nearfield-edge" content=""', `name="nearfield-edge" content="${edgeUrl}"`),
+        tags: [
+          {
+            tag: 'meta',
+            attrs: { 'http-equiv': 'Content-Security-Policy', content: policy },
+            injectTo: 'head-prepend',
+          },
+        ],
+      };
+    },
+  };
+}

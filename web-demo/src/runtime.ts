@@ -1,0 +1,120 @@
+// Owns the real runtime behind the page: this device first, then the edge worker where there is one and the
+// person allows it. Opens nothing before it is needed; reaches nobody but the page's own site and the edge.
+import { type ChatRequest, createRuntime, type Tier, type TierKind } from 'nearfield';
+import { type ControllableCache, createSemanticCache } from 'nearfield/cache';
+import { openIndexedDbCacheStore } from 'nearfield/cache/indexeddb';
+import { createMemoryCacheStore } from 'nearfield/cache/memory';
+import {
+  createEgress,
+  createPatternDetector,
+  createPolicy,
+  createReceiptBook,
+  exportReceipts,
+  verifyReceipts,
+} from 'nearfield/policy';
+import { createAnswerer } from 'nearfield/tasks';
+import { createTelemetry, createWebTelemetryStore } from 'nearfield/telemetry';
+import { createDeviceTier } from 'nearfield/tiers/device';
+import type { AppRuntime, ChainCheck, Question } from './app-runtime.ts';
+import type { PageModel } from './model.ts';
+import { PAGE_POLICY } from './policy.ts';
+
+export interface AppRuntimeOptions {
+  readonly model: PageModel;
+  /** Base URL of the edge worker; absent when there is none. */
+  readonly edgeUrl?: URL | undefined;
+  /** Tiers beyond the device, near to far. */
+  readonly remoteTiers?: readonly Tier[] | undefined;
+}
+
+/** Answers of one browser are one scope: whoever uses it sees the same documents. */
+const SCOPE = 'this-browser';
+
+export function createAppRuntime({ model, edgeUrl, remoteTiers = [] }: AppRuntimeOptions): AppRuntime {
+  const { embedder } = model;
+  const answerer = createAnswerer({ embedder });
+  const detector = createPatternDetector();
+  const policy = createPolicy(PAGE_POLICY, { detectors: [detector] });
+  const egress = createEgress({ allowHosts: edgeUrl === undefined ? [] : [edgeUrl.host] });
+  const telemetry = createTelemetry({
+    store: createWebTelemetryStore({ storage: localStorage, locks: navigator.locks }),
+  });
+  const cache = openCache(embedder.embed);
+  let consent: TierKind = 'device';
+  const runtime = createRuntime({
+    tiers: [createDeviceTier({ answerer }), ...remoteTiers],
+    policy,
+    egress,
+    cache,
+    embedder,
+    telemetry,
+    receipts: createReceiptBook(),
+    consent: () => consent,
+  });
+
+  return {
+    model: model.state,
+    edgeHost: edgeUrl?.host ?? '',
+    ask(question, { signal }) {
+      consent = question.privacy;
+      return runtime.generate(requestOf(question), { signal });
+    },
+    async preview(question) {
+      const request = requestOf(question);
+      const signal = AbortSignal.timeout(2000);
+      const spans = await detector.detect(question.text, { signal });
+      const review = await policy.review(request, { consent: question.privacy, task: 'generate', signal });
+      const { decision } = review;
+      if (decision.farthest === 'device') return { spans, decision };
+      const { content } = review.redactFor(decision.farthest).request.messages.at(-1)!;
+      return { spans, decision, outgoing: typeof content === 'string' ? content : JSON.stringify(content) };
+    },
+    async index(documents, options) {
+      const indexed = await answerer.index.get(documents, options);
+      return indexed.map(({ sentences, windows }) => ({
+        sentences: sentences.length,
+        chunks: windows.length,
+      }));
+    },
+    feedback: (entryId, verdict) => runtime.feedback(entryId, verdict),
+    traces: () => runtime.traces(),
+    receipts: () => runtime.receipts(),
+    exportReceipts: async () => exportReceipts(await runtime.receipts()),
+    async verifyReceipts(): Promise<ChainCheck> {
+      const receipts = await runtime.receipts();
+      const result = await verifyReceipts(receipts);
+      if (result.ok) return { ok: true, checked: result.count };
+      return { ok: false, checked: result.index, brokenAt: receipts[result.index]?.sequence };
+    },
+    cacheStats: () => cache.stats(),
+    cacheEntries: () => cache.exportScope(SCOPE),
+    eraseCache: () => cache.erase(SCOPE),
+    telemetryNotice: telemetry.notice(),
+    telemetry: () => telemetry.status(),
+    setTelemetry: (on) => (on ? telemetry.optIn(telemetry.notice().version) : telemetry.optOut()),
+  };
+}
+
+function requestOf(question: Question): ChatRequest {
+  const earlier = question.history.flatMap((turn) => [
+    { role: 'user' as const, content: turn.question },
+    { role: 'assistant' as const, content: turn.answer },
+  ]);
+  return {
+    messages: [...earlier, { role: 'user', content: question.text }],
+    scope: SCOPE,
+    privacy: question.privacy,
+    cache: question.cache ?? 'use',
+    documents: question.documents.length > 0 ? question.documents : undefined,
+  };
+}
+
+type Embed = PageModel['embedder']['embed'];
+
+/** Kept in this browser; where it refuses storage, answers are kept until the page closes. */
+function openCache(embed: Embed): ControllableCache {
+  return createSemanticCache({
+    store: openIndexedDbCacheStore().catch(() => createMemoryCacheStore()),
+    embed: async (texts, options) => (await embed(texts, options)).embeddings,
+  });
+}

@@ -1,0 +1,75 @@
+// Owns one question and its answer as data, and how each stream part changes it. Pure.
+import {
+  isAbortError,
+  isNearfieldError,
+  type Passage,
+  type ResponseEnd,
+  type StreamPart,
+  type TierKind,
+} from 'nearfield';
+
+export type TurnState = 'working' | 'done' | 'stopped' | 'failed';
+
+export interface Turn {
+  readonly id: string;
+  readonly question: string;
+  readonly privacy: TierKind;
+  readonly state: TurnState;
+  readonly text: string;
+  readonly passages: readonly Passage[];
+  /** The answer came from documents, so no passages means "not found". */
+  readonly searched: boolean;
+  readonly end?: ResponseEnd | undefined;
+  readonly errorCode?: string | undefined;
+  readonly verdict?: 'wrong' | undefined;
+}
+
+export function newTurn(id: string, question: string, privacy: TierKind): Turn {
+  return { id, question, privacy, state: 'working', text: '', passages: [], searched: false };
+}
+
+export function applyPart(turn: Turn, part: StreamPart): Turn {
+  switch (part.type) {
+    case 'text-delta':
+      return { ...turn, text: turn.text + part.text };
+    case 'sources':
+      return { ...turn, passages: part.passages, searched: true };
+    case 'response-end':
+      return { ...turn, state: 'done', end: part };
+    default:
+      return turn;
+  }
+}
+
+/** Ends a turn that threw: an abort is the person's own doing, not a failure. */
+export function applyFailure(turn: Turn, error: unknown): Turn {
+  if (isAbortError(error)) return { ...turn, state: 'stopped' };
+  return { ...turn, state: 'failed', errorCode: isNearfieldError(error) ? error.code : 'internal' };
+}
+
+/** True when documents were searched and none of them answers. */
+export function isNotFound(turn: Turn): boolean {
+  return turn.state === 'done' && turn.searched && turn.passages.length === 0;
+}
+
+export type ErrorKey = 'no-tier' | 'egress-denied' | 'offline' | 'model' | 'other';
+
+const ERROR_KEYS: Readonly<Record<string, ErrorKey>> = {
+  'no-tier': 'no-tier',
+  'egress-denied': 'egress-denied',
+  'policy-failed': 'egress-denied',
+  'redaction-failed': 'egress-denied',
+  'upstream-unavailable': 'offline',
+  'upstream-timeout': 'offline',
+  'upstream-throttled': 'offline',
+  'model-load-failed': 'model',
+  'model-not-found': 'model',
+  'backend-unavailable': 'model',
+  'golden-mismatch': 'model',
+  'integrity-mismatch': 'model',
+};
+
+/** Which of the page's explanations fits an error code. */
+export function errorKeyOf(code: string | undefined): ErrorKey {
+  return ERROR_KEYS[code ?? ''] ?? 'other';
+}
