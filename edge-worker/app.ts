@@ -55,9 +55,11 @@ export interface EdgeDeps {
   readonly clock?: Clock | undefined;
 }
 
-interface EdgeEnv {
+export interface EdgeEnv {
   Variables: { requestId: string; caller: Caller; key: ApiKey; outcome: Outcome };
 }
+
+export type EdgeApp = Hono<EdgeEnv>;
 
 const LOCAL_KEY: ApiKey = { tenant: 'local', hash: '0'.repeat(64) };
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -65,7 +67,7 @@ const REPORT_BODY_BYTES = 1024;
 const MiB = 1024 * 1024;
 
 /** The edge as a Hono app, for any platform Hono runs on. */
-export function createApp(deps: EdgeDeps): Hono<EdgeEnv> {
+export function createApp(deps: EdgeDeps): EdgeApp {
   const limits: EdgeLimits = { bodyBytes: 4 * MiB, requestsPerMinute: 120, openAnswers: 16, ...deps.limits };
   const clock = deps.clock ?? { now: () => Date.now(), monotonic: () => performance.now() };
   const app = new Hono<EdgeEnv>();

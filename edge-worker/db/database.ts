@@ -2,14 +2,17 @@
 // remote one anywhere), brought up to date before first use.
 import type { Client } from '@libsql/client';
 import { drizzle } from 'drizzle-orm/libsql/web';
+import type { ReceiptStore } from 'nearfield/policy';
 import type { CollectorStore } from 'nearfield/telemetry';
 import type { AuditLog } from '../audit.ts';
 import { createAuditStore } from './audits.ts';
 import { migrate } from './migrations.ts';
+import { createReceiptStore } from './receipts.ts';
 import { createTelemetryStore } from './telemetry.ts';
 
 export interface EdgeDatabase {
   readonly audit: AuditLog;
+  readonly receipts: ReceiptStore;
   readonly telemetry: CollectorStore;
   close(): void;
 }
@@ -18,5 +21,10 @@ export interface EdgeDatabase {
 export async function openDatabase(client: Client): Promise<EdgeDatabase> {
   await migrate(client);
   const db = drizzle({ client });
-  return { audit: createAuditStore(db), telemetry: createTelemetryStore(db), close: () => client.close() };
+  return {
+    audit: createAuditStore(db),
+    receipts: createReceiptStore(db),
+    telemetry: createTelemetryStore(db),
+    close: () => client.close(),
+  };
 }

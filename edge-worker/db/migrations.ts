@@ -30,6 +30,10 @@ export const MIGRATIONS: readonly Migration[] = [
         receipt text
       ) STRICT`,
       'CREATE INDEX audits_at ON audits (at_ms)',
+      `CREATE TABLE receipts (
+        sequence integer PRIMARY KEY NOT NULL,
+        receipt text NOT NULL
+      ) STRICT`,
       `CREATE TABLE telemetry_cells (
         cohort integer NOT NULL,
         metric text NOT NULL,

@@ -23,6 +23,7 @@ export {
   exportReceipts,
   parseReceipts,
   type ReceiptStore,
+  SequenceTaken,
   type Verification,
   verifyReceipts,
 } from './receipts.ts';

@@ -1,0 +1,97 @@
+// Owns putting an edge together from its parts, alike in Node and in workerd: the runtime with its tiers,
+// the app round it, the database under it. What differs by platform is handed in.
+import type { Client } from '@libsql/client';
+import type { Context } from 'hono';
+import { createRuntime, type Embedder, type Receipt, type Tier } from 'nearfield';
+import { type CacheStore, createSemanticCache } from 'nearfield/cache';
+import { createEgress, createPolicy, createReceiptBook, type PlatformFetch } from 'nearfield/policy';
+import { createAnswerer } from 'nearfield/tasks';
+import { createCollector, createMemoryCollectorStore } from 'nearfield/telemetry';
+import { createDeviceTier, type LocalGenerator } from 'nearfield/tiers/device';
+import { createApp, type EdgeApp, type Health } from './app.ts';
+import { type AuditLog, createMemoryAuditLog } from './audit.ts';
+import { openDatabase } from './db/database.ts';
+import type { EdgeSettings } from './env.ts';
+import { createRecentReceiptStore } from './recent-receipts.ts';
+
+export interface EdgeParts {
+  readonly settings: EdgeSettings;
+  readonly embedder: Embedder;
+  readonly cacheStore: CacheStore | Promise<CacheStore>;
+  /** Bedrock or any other tier beyond this worker; their hosts become the egress list. */
+  readonly tiers?: readonly Tier[] | undefined;
+  readonly generator?: LocalGenerator | undefined;
+  /** libSQL for audit, receipts and telemetry. Absent: kept in memory. */
+  readonly database?: Client | undefined;
+  /** The platform's network behind the egress guard. Default: `globalThis.fetch`. */
+  readonly fetch?: PlatformFetch | undefined;
+  readonly sourceOf?: ((context: Context) => string) | undefined;
+  readonly waitUntil?: ((context: Context, work: Promise<void>) => void) | undefined;
+}
+
+export interface Edge {
+  readonly app: EdgeApp;
+  readonly audit: AuditLog;
+  /** Oldest first. */
+  receipts(): Promise<readonly Receipt[]>;
+  close(): Promise<void>;
+}
+
+const DAY_MS = 86_400_000;
+
+/** @throws storage-failed when the database cannot be brought up to date */
+export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
+  const { settings, embedder, tiers = [] } = parts;
+  const database = parts.database === undefined ? undefined : await openDatabase(parts.database);
+  const audit = database?.audit ?? createMemoryAuditLog();
+  const runtime = createRuntime({
+    tiers: [
+      createDeviceTier({ answerer: createAnswerer({ embedder }), generator: parts.generator }),
+      ...tiers,
+    ],
+    policy: createPolicy(settings.policy),
+    egress: createEgress({ allowHosts: tiers.flatMap((tier) => tier.host ?? []), fetch: parts.fetch }),
+    receipts: createReceiptBook({ store: database?.receipts ?? createRecentReceiptStore() }),
+    cache: createSemanticCache({
+      store: parts.cacheStore,
+      embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
+    }),
+    embedder,
+    // Whether a person consented is asked where the person is; what came with the request narrows this.
+    consent: () => 'cloud',
+  });
+  let prunedMs = 0;
+  const app = createApp({
+    runtime,
+    auth: settings.keys.length > 0 ? { mode: 'keys', keys: settings.keys } : { mode: 'loopback' },
+    limits: { bodyBytes: settings.bodyBytes, requestsPerMinute: settings.requestsPerMinute },
+    origins: settings.origins,
+    telemetry: createCollector({ store: database?.telemetry ?? createMemoryCollectorStore() }),
+    audit: {
+      ...audit,
+      async write(row) {
+        await audit.write(row);
+        if (row.atMs - prunedMs < DAY_MS) return;
+        prunedMs = row.atMs;
+        await audit.prune(row.atMs - settings.auditDays * DAY_MS);
+      },
+    },
+    auditSecret: settings.auditSecret,
+    health: () => healthOf(embedder, ['device', ...tiers.map((tier) => tier.id)]),
+    sourceOf: parts.sourceOf,
+    waitUntil: parts.waitUntil,
+  });
+  return {
+    app,
+    audit,
+    receipts: () => runtime.receipts(),
+    async close() {
+      await runtime.close();
+      database?.close();
+    },
+  };
+}
+
+function healthOf(embedder: Embedder, tiers: readonly string[]): Health {
+  return { ready: true, model: embedder.model, backend: embedder.backend(), tiers };
+}

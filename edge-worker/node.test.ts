@@ -1,0 +1,188 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Tier, TierPart } from 'nearfield';
+import { verifyReceipts } from 'nearfield/policy';
+import OpenAI from 'openai';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
+import { createApiKey, hashApiKey } from './keys.ts';
+import { type RunningEdge, type StartEdgeOptions, startEdge } from './node.ts';
+
+const KEY = createApiKey();
+const env = { NEARFIELD_API_KEYS: `acme:${await hashApiKey(KEY)}`, NEARFIELD_POLICY: 'open' };
+
+/** A tier in this process whose answer waits for its signal when told to. */
+function createSlowTier(): Tier & { readonly left: Promise<void> } {
+  let leave = (): void => {};
+  const left = new Promise<void>((resolve) => {
+    leave = resolve;
+  });
+  return {
+    id: 'slow',
+    kind: 'device',
+    left,
+    can: (request) => request.documents === undefined,
+    async *stream(request, { signal }): AsyncGenerator<TierPart> {
+      yield { type: 'text-delta', text: 'one ' };
+      if (request.model === 'hang') {
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            leave();
+            reject(signal.reason);
+          });
+        });
+      }
+      yield { type: 'text-delta', text: 'two' };
+      yield { type: 'finish', finishReason: 'stop', usage: { promptTokens: 1, completionTokens: 2 } };
+    },
+  };
+}
+
+let running: RunningEdge | undefined;
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-node-'));
+});
+afterEach(async () => {
+  await running?.stop();
+  running = undefined;
+  await rm(folder, { recursive: true });
+});
+
+async function start(options: StartEdgeOptions = {}): Promise<OpenAI> {
+  running = await startEdge({
+    port: 0,
+    env,
+    embedder: createFakeEmbedder(),
+    tiers: [createSlowTier()],
+    ...options,
+  });
+  return new OpenAI({ apiKey: KEY, baseURL: `${running.url}/v1`, maxRetries: 0 });
+}
+
+describe('the OpenAI SDK, unchanged', () => {
+  it('chats, streams, embeds and lists', async () => {
+    const client = await start();
+    const messages = [{ role: 'user' as const, content: 'hello' }];
+    const whole = await client.chat.completions.create({ model: 'any', messages });
+    expect(whole.choices[0]?.message.content).toBe('one two');
+    expect(whole._request_id).toMatch(/^[0-9a-f-]{36}$/);
+    const stream = await client.chat.completions.create({
+      model: 'any',
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let text = '';
+    let total = 0;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? '';
+      total = chunk.usage?.total_tokens ?? total;
+    }
+    expect([text, total]).toEqual(['one two', 3]);
+    const embedded = await client.embeddings.create({ model: 'any', input: ['a b', 'c'] });
+    expect(embedded.data.map((entry) => entry.embedding.length)).toEqual([128, 128]);
+    const models = await client.models.list();
+    expect(models.data.map((model) => model.id)).toContain('fake-embedder');
+  });
+
+  it('gets its own error classes for every refusal', async () => {
+    const client = await start({ env: { ...env, NEARFIELD_REQUESTS_PER_MINUTE: '2' } });
+    const stranger = new OpenAI({ apiKey: 'sk-no', baseURL: client.baseURL, maxRetries: 0 });
+    await expect(stranger.models.list()).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
+    await expect(client.chat.completions.create({ model: 'x', messages: [] })).rejects.toBeInstanceOf(
+      OpenAI.BadRequestError,
+    );
+    await client.models.list();
+    await expect(client.models.list()).rejects.toBeInstanceOf(OpenAI.RateLimitError);
+  });
+
+  it('answers from documents on the edge itself, and from the cache the second time', async () => {
+    const client = await start();
+    const ask = async (scope: string) =>
+      (await client.chat.completions.create({
+        model: 'any',
+        messages: [{ role: 'user', content: 'When does the office open?' }],
+        // The edge's own fields, beside OpenAI's.
+        ...{ documents: [{ id: 'd', text: 'The office opens at nine. It rains often.' }], scope },
+      })) as OpenAI.ChatCompletion & { nearfield: { cache: { status: string } } };
+    expect((await ask('one')).nearfield.cache.status).toBe('miss');
+    expect((await ask('one')).nearfield.cache.status).toBe('hit');
+    expect((await ask('two')).nearfield.cache.status).toBe('miss');
+  });
+});
+
+describe('a client that goes away', () => {
+  it('stops the tier at work, and the audit says so', async () => {
+    const tier = createSlowTier();
+    const client = await start({ tiers: [tier] });
+    const stream = await client.chat.completions.create({
+      model: 'hang',
+      messages: [{ role: 'user', content: 'hello' }],
+      stream: true,
+    });
+    for await (const chunk of stream) if (chunk.choices[0]?.delta.content === 'one ') break;
+    await tier.left;
+    await expect
+      .poll(async () => (await running!.edge.audit.recent(1))[0])
+      .toMatchObject({ errorCode: 'aborted', route: '/v1/chat/completions' });
+  });
+
+  it('stops the tier at work when its socket is cut before an unstreamed answer', async () => {
+    const tier = createSlowTier();
+    await start({ tiers: [tier] });
+    const socket = httpRequest(`${running!.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}` },
+    });
+    socket.on('error', () => {});
+    socket.end(JSON.stringify({ model: 'hang', messages: [{ role: 'user', content: 'hello' }] }));
+    setTimeout(() => socket.destroy(), 200);
+    await tier.left;
+  });
+});
+
+describe('what is kept', () => {
+  it('is in files, over a restart, with the chain of receipts whole', async () => {
+    const first = await start({ dataFolder: folder });
+    await first.embeddings.create({ model: 'any', input: 'a' });
+    await running!.stop();
+    const second = await start({ dataFolder: folder });
+    await second.chat.completions.create({ model: 'any', messages: [{ role: 'user', content: 'hi' }] });
+    await expect.poll(async () => (await running!.edge.audit.recent(9)).length).toBe(2);
+    const receipts = await running!.edge.receipts();
+    expect(receipts).toHaveLength(2);
+    expect(await verifyReceipts(receipts)).toMatchObject({ ok: true });
+  });
+});
+
+describe('settings', () => {
+  it('refuse to listen beyond this machine without keys', async () => {
+    await expect(
+      startEdge({ env: {}, host: '0.0.0.0', embedder: createFakeEmbedder() }),
+    ).rejects.toMatchObject({
+      code: 'invalid-request',
+      param: 'NEARFIELD_API_KEYS',
+    });
+  });
+
+  it('refuse values they do not know, naming the setting and not the value', async () => {
+    const bad: Readonly<Record<string, string>> = {
+      NEARFIELD_POLICY: 'lenient-XYZ',
+      NEARFIELD_ORIGINS: 'https://app.example/path-XYZ',
+      NEARFIELD_REQUESTS_PER_MINUTE: 'XYZ',
+      NEARFIELD_API_KEYS: 'XYZ',
+      NEARFIELD_BEDROCK_MODEL: 'XYZ',
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: 'XYZ',
+    };
+    for (const [name, value] of Object.entries(bad)) {
+      const failure = await startEdge({ env: { [name]: value }, embedder: createFakeEmbedder() }).catch(
+        (error: Error) => error,
+      );
+      expect(failure).toMatchObject({ code: 'invalid-request', param: name });
+      expect((failure as Error).message).not.toContain('XYZ');
+    }
+  });
+});
