@@ -69,7 +69,12 @@ export async function startWorkerd(options: WorkerdOptions): Promise<RunningWork
     url,
     refused,
     moduleBytes: Object.fromEntries(modules.map((module) => [module.path, module.contents.byteLength])),
-    fetch: (path, init) => fetch(new URL(path, `${url}/`), init),
+    fetch(path, init) {
+      // A kept connection goes stale while a test computes; a reused stale one fails the fetch.
+      const headers = new Headers(init?.headers);
+      headers.set('connection', 'close');
+      return fetch(new URL(path, `${url}/`), { ...init, headers });
+    },
     stop: () => miniflare.dispose(),
   };
 }

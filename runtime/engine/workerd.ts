@@ -1,0 +1,53 @@
+// Owns the embedder in workerd: everything comes in as modules of the deployed script, one thread, no
+// network, no disk. Modules are hashed when the script is deployed, so only the golden check runs here.
+import { describeModel, type FileRole, parseManifest } from '../models.ts';
+import type { Embedder } from '../types.ts';
+import type { BackendFactory } from './backend.ts';
+import { createLocalEmbedder } from './embedder.ts';
+import { ortWasmCompiled } from './ort-workerd.ts';
+
+export interface WorkerdEmbedderOptions {
+  /** The model's manifest.json, parsed or not yet checked. */
+  readonly manifest: unknown;
+  /** The weights file, as workerd gives a Data module. */
+  readonly weights: ArrayBuffer | Uint8Array<ArrayBuffer>;
+  /** tokenizer.json: its text, or the bytes. */
+  readonly tokenizerJson: string | ArrayBuffer | Uint8Array<ArrayBuffer>;
+  /** `onnxruntime-web/ort-wasm-simd-threaded.wasm`, imported as a compiled module. */
+  readonly ortWasm?: WebAssembly.Module | undefined;
+  /** golden.json; without it no backend is checked. */
+  readonly golden?: string | ArrayBuffer | Uint8Array<ArrayBuffer> | undefined;
+  /** Rows tried before ONNX Runtime. */
+  readonly backends?: readonly BackendFactory[] | undefined;
+  readonly maxQueuedRows?: number | undefined;
+  readonly onFall?: ((from: string, error: unknown) => void) | undefined;
+}
+
+/**
+ * An embedder in this isolate. Nothing is compiled or run before the first text.
+ * @throws model-unsupported, golden-mismatch
+ */
+export async function createWorkerdEmbedder(options: WorkerdEmbedderOptions): Promise<Embedder> {
+  const manifest = parseManifest(options.manifest);
+  const files = new Map<FileRole, Uint8Array<ArrayBuffer>>([
+    ['weights', toBytes(options.weights)],
+    ['tokenizer', toBytes(options.tokenizerJson)],
+  ]);
+  if (options.golden !== undefined) files.set('golden', toBytes(options.golden));
+  const ort = options.ortWasm === undefined ? [] : [ortWasmCompiled(options.ortWasm)];
+  return createLocalEmbedder({
+    model: describeModel(manifest, files),
+    backends: [...(options.backends ?? []), ...ort],
+    // An isolate lives for one deployment and may not wait: the best listed row that passes is taken.
+    contenders: 1,
+    maxQueuedRows: options.maxQueuedRows,
+    // Timers of one request may not wake another's work here.
+    lingerMs: 0,
+    onFall: options.onFall,
+  });
+}
+
+function toBytes(value: string | ArrayBuffer | Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (typeof value === 'string') return new TextEncoder().encode(value);
+  return value instanceof Uint8Array ? value : new Uint8Array(value);
+}

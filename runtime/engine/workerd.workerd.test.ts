@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RunningWorkerd, startWorkerd } from '../../scripts/testing/workerd.ts';
+import { parseGolden } from './golden.ts';
+import { createNodeEmbedder } from './node.ts';
+import { cosine } from './pooling.ts';
+
+const golden = parseGolden(
+  readFileSync(new URL('../../models/all-minilm-l6-v2/golden.json', import.meta.url)),
+);
+
+let workerd: RunningWorkerd;
+beforeAll(async () => {
+  workerd = await startWorkerd({ entry: new URL('./workerd-fixture.ts', import.meta.url) });
+});
+afterAll(() => workerd?.stop());
+
+interface Answer {
+  readonly backend?: string;
+  readonly code?: string;
+  readonly embeddings?: readonly (readonly number[])[];
+}
+
+async function ask(body: { texts: readonly string[]; broken?: boolean }): Promise<Answer> {
+  const response = await workerd.fetch('/', { method: 'POST', body: JSON.stringify(body) });
+  return (await response.json()) as Answer;
+}
+
+test('a corrupted graph fails with a code, and the good one loads after it in the same isolate', async () => {
+  expect(await ask({ texts: ['a'], broken: true })).toEqual({ code: 'model-load-failed' });
+  expect((await ask({ texts: ['a'] })).embeddings).toHaveLength(1);
+});
+
+test('workerd and Node give the same vectors, cosine 0.999 and more', async () => {
+  const { embeddings, backend } = await ask({ texts: golden.texts });
+  expect(backend).toMatch(/^(ort-wasm|kernel)$/);
+  const node = await createNodeEmbedder({ contenders: 1 });
+  const expected = await node.embed(golden.texts);
+  await node.dispose();
+  golden.texts.forEach((_, at) => {
+    const actual = Float32Array.from(embeddings![at]!);
+    expect(cosine(expected.embeddings[at]!, actual)).toBeGreaterThanOrEqual(0.999);
+    expect(cosine(Float32Array.from(golden.embeddings[at]!), actual)).toBeGreaterThanOrEqual(0.995);
+  });
+});
+
+test('requests at once are answered each with its own vectors, and nothing leaves the worker', async () => {
+  const texts = golden.texts.slice(0, 3);
+  const answers = await Promise.all(texts.map((text) => ask({ texts: [text] })));
+  answers.forEach(({ embeddings }, at) => {
+    const expected = Float32Array.from(golden.embeddings[at]!);
+    expect(cosine(expected, Float32Array.from(embeddings![0]!))).toBeGreaterThanOrEqual(0.999);
+  });
+  expect(workerd.refused).toEqual([]);
+});
