@@ -6,7 +6,7 @@ import { NearfieldError } from '../errors.ts';
 import type { CachedAnswer, CacheQuery } from '../types.ts';
 import { type ControllableCache, createSemanticCache, type SemanticCacheOptions } from './index.ts';
 import { createMemoryCacheStore } from './memory.ts';
-import type { CacheStore } from './store.ts';
+import { allPages, type CacheStore } from './store.ts';
 import { answerOf, ask, createFakeClock, embedWords } from './testing.ts';
 
 function create(options: Partial<SemanticCacheOptions> = {}): ControllableCache {
@@ -124,7 +124,7 @@ describe('scopes and contexts', () => {
     const cache = create({ store });
     await cache.write({ scope: 'tenant-mercury', context: 'prompt-venus', text: 'hi' }, answerOf('x'));
     const rows: unknown[] = [...(await store.meta(''))];
-    for await (const page of store.heads()) rows.push(page);
+    for await (const page of allPages(store)) rows.push(page);
     expect(JSON.stringify(rows)).not.toMatch(/mercury|venus/);
   });
 });

@@ -1,7 +1,7 @@
 // Owns what the cache holds in memory over a store: heads, the vector index, the byte budget and who is
 // evicted. Every change goes to the store first; memory follows only what the store kept.
 import { isNearfieldError } from '../errors.ts';
-import type { CacheStore, EntryHead, EntryTouch, StoredEntry } from './store.ts';
+import { allPages, type CacheStore, type EntryHead, type EntryTouch, type StoredEntry } from './store.ts';
 import { createVectorIndex } from './vector-index.ts';
 
 export interface Match {
@@ -92,7 +92,7 @@ export async function openCatalogue(store: CacheStore, maxBytes: number): Promis
     if (touches.size > 0) await store.apply({ touch: takeTouches() });
   }
 
-  for await (const page of store.heads()) for (const head of page) hold(head);
+  for await (const page of allPages(store)) for (const head of page) hold(head);
 
   return {
     get: (id) => heads.get(id),

@@ -23,7 +23,10 @@ export async function openIndexedDbCacheStore(options: IndexedDbCacheStoreOption
   const database = await guardStore('open', () => open(options.name ?? 'nearfield-cache'));
   return {
     kind: 'indexeddb',
-    heads: () => readHeads(database),
+    heads: (after) =>
+      guardStore('read entries', () =>
+        database.getAll('heads', IDBKeyRange.lowerBound(after, true), PAGE_ROWS),
+      ),
     answer: (id) => guardStore('read an answer', () => database.get('answers', id)),
     apply: (change) => guardStore('write', () => applyChange(database, change)),
     meta: (prefix) => guardStore('read meta', () => readMeta(database, prefix)),
@@ -43,17 +46,6 @@ async function open(name: string): Promise<IDBPDatabase<Schema>> {
     blocking: () => database.close(),
   });
   return database;
-}
-
-async function* readHeads(database: IDBPDatabase<Schema>): AsyncIterable<readonly EntryHead[]> {
-  for (let range: IDBKeyRange | undefined; ; ) {
-    const from = range;
-    const page = await guardStore('read entries', () => database.getAll('heads', from, PAGE_ROWS));
-    if (page.length > 0) yield page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_ROWS) return;
-    range = IDBKeyRange.lowerBound(last.id, true);
-  }
 }
 
 async function readMeta(

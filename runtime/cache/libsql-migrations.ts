@@ -1,7 +1,7 @@
 // Owns how the libSQL tables came to be. Inline, so that a browser or workerd needs no file system; a
 // migration once shipped never changes.
 
-/** One batch a version; `PRAGMA user_version` says how many have run. */
+/** One transaction a version; the table `cache_migrations` says which have run. */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [
     `CREATE TABLE cache_entries (

@@ -1,19 +1,42 @@
-// Owns the cache's rows in libSQL, through Drizzle, over whichever libSQL client it is handed: Node file,
-// browser WASM, remote HTTP. One writer: every operation passes one queue.
-import type { Client, InStatement } from '@libsql/client';
-import { eq, gt, inArray, like, sql } from 'drizzle-orm';
+// Owns the cache's rows in libSQL or SQLite, through Drizzle, over a small port: Node file, browser WASM,
+// remote HTTP and a Durable Object differ only in the port. One writer: every operation passes one queue.
+import { eq, gt, inArray, sql } from 'drizzle-orm';
 import type { BatchItem } from 'drizzle-orm/batch';
-import type { LibSQLDatabase } from 'drizzle-orm/libsql/driver-core';
 import { customType, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { drizzle, type SqliteRemoteDatabase } from 'drizzle-orm/sqlite-proxy';
 import { NearfieldError } from '../errors.ts';
 import { MIGRATIONS } from './libsql-migrations.ts';
-import { createSerial, type Serial } from './serial.ts';
+import { createSerial } from './serial.ts';
 import type { CacheStore, EntryHead, StoreChange, StoredEntry } from './store.ts';
 import { guardStore } from './store-errors.ts';
 
+export type SqlValue = null | string | number | bigint | ArrayBuffer | Uint8Array;
+
+export interface SqlStatement {
+  readonly sql: string;
+  readonly args: readonly SqlValue[];
+}
+
+/** A way to a database, as little as the store needs. */
+export interface SqlPort {
+  /** Rows of each statement as arrays of values. Several statements are one transaction. */
+  run(statements: readonly SqlStatement[]): Promise<SqlValue[][][]>;
+  /** Bound values one statement may have. SQLite: 32,766; Durable Objects: 100. */
+  readonly maxArgs: number;
+  close(): Promise<void>;
+}
+
 const PAGE_ROWS = 2_000;
-/** 14 bound values a row; SQLite allows 32,766 a statement. */
-const ROWS_A_STATEMENT = 500;
+/** Larger statements gain nothing and are compiled anew for every size. */
+const MOST_ROWS_A_STATEMENT = 200;
+
+type Database = SqliteRemoteDatabase;
+type Batch = [BatchItem<'sqlite'>, ...BatchItem<'sqlite'>[]];
+
+interface Sizes {
+  readonly rows: number;
+  readonly ids: number;
+}
 
 /** Int8Array[dims] as a BLOB of as many bytes. */
 const int8Vector = customType<{ data: Int8Array; driverData: ArrayBuffer | Uint8Array }>({
@@ -48,56 +71,69 @@ const cacheMeta = sqliteTable('cache_meta', {
   value: text('value').notNull(),
 });
 
-export interface LibsqlStoreOptions {
-  readonly client: Client;
-  /** Drizzle over that client, from the `drizzle-orm/libsql/*` entry that fits the platform. */
-  readonly database: LibSQLDatabase;
-  readonly kind: string;
-  /** Run before the migrations; refusals are ignored, as remote servers refuse most pragmas. */
-  readonly pragmas?: readonly string[];
-  /** Called before every operation; the WASM client uses it to give back leaked statements. */
-  readonly beforeEach?: () => Promise<void>;
-}
-
-type Database = LibSQLDatabase;
-type Batch = [BatchItem<'sqlite'>, ...BatchItem<'sqlite'>[]];
-
-/** Opens the store: pragmas, then migrations. @throws storage-failed, quota-exceeded */
-export async function openLibsqlStore(options: LibsqlStoreOptions): Promise<CacheStore> {
-  const { client, database, kind } = options;
-  for (const pragma of options.pragmas ?? []) await client.execute(pragma).catch(() => undefined);
-  await guardStore('migrate', () => migrate(client));
+/** Opens the store and brings its tables up to date. @throws storage-failed, quota-exceeded */
+export async function openLibsqlStore(port: SqlPort, kind: string): Promise<CacheStore> {
+  await guardStore('migrate', () => migrate(port));
+  const database = connect(port);
   const serial = createSerial();
-  const run: Serial = (operation) =>
-    serial(async () => {
-      await options.beforeEach?.();
-      return await operation();
-    });
+  const sizes: Sizes = {
+    rows: Math.min(MOST_ROWS_A_STATEMENT, Math.floor(port.maxArgs / ENTRY_COLUMNS)),
+    ids: Math.min(MOST_ROWS_A_STATEMENT, port.maxArgs),
+  };
+  let isClosed = false;
+
+  function run<T>(what: string, operation: () => Promise<T>): Promise<T> {
+    return guardStore(what, () =>
+      serial(async () => {
+        if (isClosed) throw new NearfieldError('storage-failed', 'The cache store is closed.');
+        return await operation();
+      }),
+    );
+  }
 
   return {
     kind,
-    heads: () => readHeads(database, run),
-    answer: (id) => guardStore('read an answer', () => run(() => readAnswer(database, id))),
-    apply: (change) => guardStore('write', () => run(() => applyChange(database, change))),
-    meta: (prefix) => guardStore('read meta', () => run(() => readMeta(database, prefix))),
-    claim: (key, value) => guardStore('claim a key', () => run(() => claimKey(database, key, value))),
-    close: () => serial(async () => client.close()),
+    heads: (after) => run('read entries', () => readPage(database, after)),
+    answer: (id) => run('read an answer', () => readAnswer(database, id)),
+    apply: (change) => run('write', () => applyChange(database, change, sizes)),
+    meta: (prefix) => run('read meta', () => readMeta(database, prefix)),
+    claim: (key, value) => run('claim a key', () => claimKey(database, key, value)),
+    close: () =>
+      serial(async () => {
+        isClosed = true;
+        await port.close();
+      }),
   };
 }
 
-/** Source: SQLite `PRAGMA user_version`; version and tables move in one transaction. */
-async function migrate(client: Client): Promise<void> {
-  const result = await client.execute('PRAGMA user_version');
-  const version = Number(result.rows[0]?.[0] ?? 0);
+function connect(port: SqlPort): Database {
+  return drizzle(
+    async (query, params, method) => {
+      const [rows = []] = await port.run([{ sql: query, args: params }]);
+      return { rows: method === 'get' ? (rows[0] ?? []) : rows };
+    },
+    async (batch) => {
+      const results = await port.run(batch.map((each) => ({ sql: each.sql, args: each.params })));
+      return results.map((rows) => ({ rows }));
+    },
+  );
+}
+
+/** A version's tables and its number are one transaction, so a killed migration starts over whole. */
+async function migrate(port: SqlPort): Promise<void> {
+  const plain = (statement: string): SqlStatement => ({ sql: statement, args: [] });
+  await port.run([plain('CREATE TABLE IF NOT EXISTS cache_migrations (version INTEGER PRIMARY KEY)')]);
+  const [rows] = await port.run([plain('SELECT max(version) FROM cache_migrations')]);
+  const version = Number(rows?.[0]?.[0] ?? 0);
   if (version > MIGRATIONS.length) {
     throw new NearfieldError(
       'storage-failed',
-      `The cache file is of version ${version}; this build knows up to ${MIGRATIONS.length}. Update or remove it.`,
+      `The cache is of version ${version}; this build knows up to ${MIGRATIONS.length}. Update, or remove it.`,
     );
   }
   for (let next = version; next < MIGRATIONS.length; next += 1) {
-    const steps: InStatement[] = [...(MIGRATIONS[next] ?? []), `PRAGMA user_version = ${next + 1}`];
-    await client.batch(steps, 'write');
+    const note = { sql: 'INSERT INTO cache_migrations (version) VALUES (?)', args: [next + 1] };
+    await port.run([note, ...(MIGRATIONS[next] ?? []).map(plain)]);
   }
 }
 
@@ -117,14 +153,7 @@ const HEAD_COLUMNS = {
   bytes: cacheEntries.bytes,
 };
 
-async function* readHeads(database: Database, run: Serial): AsyncIterable<readonly EntryHead[]> {
-  for (let after = ''; ; ) {
-    const page = await guardStore('read entries', () => run(() => readPage(database, after)));
-    if (page.length > 0) yield page;
-    if (page.length < PAGE_ROWS) return;
-    after = page.at(-1)?.id ?? '';
-  }
-}
+const ENTRY_COLUMNS = Object.keys(HEAD_COLUMNS).length + 1;
 
 async function readPage(database: Database, after: string): Promise<readonly EntryHead[]> {
   const rows = await database
@@ -147,11 +176,10 @@ async function readAnswer(database: Database, id: string): Promise<string | unde
 }
 
 async function readMeta(database: Database, prefix: string): Promise<ReadonlyMap<string, string>> {
-  const pattern = `${prefix.replaceAll(/[\\%_]/g, '\\$&')}%`;
   const rows = await database
     .select()
     .from(cacheMeta)
-    .where(sql`${like(cacheMeta.key, pattern)} escape '\\'`);
+    .where(sql`substr(${cacheMeta.key}, 1, length(${prefix})) = ${prefix}`);
   return new Map(rows.map((row) => [row.key, row.value]));
 }
 
@@ -164,12 +192,12 @@ async function claimKey(database: Database, key: string, value: string): Promise
 }
 
 /** One transaction, so a process killed in the middle leaves all of the change or none. */
-async function applyChange(database: Database, change: StoreChange): Promise<void> {
+async function applyChange(database: Database, change: StoreChange, perStatement: Sizes): Promise<void> {
   const steps: BatchItem<'sqlite'>[] = [
-    ...chunks(change.remove ?? []).map((ids) =>
+    ...chunks(change.remove ?? [], perStatement.ids).map((ids) =>
       database.delete(cacheEntries).where(inArray(cacheEntries.id, ids)),
     ),
-    ...chunks(change.put ?? []).map((entries) => putEntries(database, entries)),
+    ...chunks(change.put ?? [], perStatement.rows).map((entries) => putEntries(database, entries)),
     ...(change.touch ?? []).map(({ id, usedAtMs, hits }) =>
       database.update(cacheEntries).set({ usedAtMs, hits }).where(eq(cacheEntries.id, id)),
     ),
@@ -207,8 +235,8 @@ function putMeta(database: Database, key: string, value: string | null): BatchIt
     .onConflictDoUpdate({ target: cacheMeta.key, set: { value } });
 }
 
-function chunks<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / ROWS_A_STATEMENT) }, (_, at) =>
-    items.slice(at * ROWS_A_STATEMENT, (at + 1) * ROWS_A_STATEMENT),
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) =>
+    items.slice(at * size, (at + 1) * size),
   );
 }

@@ -1,6 +1,6 @@
 // Owns opening the cache in libSQL in Node: a file, `:memory:`, or a remote database.
 import { createClient } from '@libsql/client';
-import { drizzle } from 'drizzle-orm/libsql/node';
+import { createClientPort } from './libsql-client-port.ts';
 import { openLibsqlStore } from './libsql-store.ts';
 import type { CacheStore } from './store.ts';
 import { guardStore } from './store-errors.ts';
@@ -28,19 +28,16 @@ const FILE_PRAGMAS: readonly string[] = [
 export async function openLibsqlCacheStore(options: LibsqlCacheStoreOptions): Promise<CacheStore> {
   const { url, authToken, fetch } = options;
   const isRemote = /^(libsql|https?|wss?):/.test(url);
-  // One connection: pragmas hold per connection, and one writer is the rule.
-  const client = await guardStore('open', async () =>
-    createClient({
+  return await guardStore('open', async () => {
+    const client = createClient({
       url,
+      // One connection to a file: pragmas hold per connection, and one writer is the rule.
       concurrency: isRemote ? 20 : 1,
       ...(authToken !== undefined && { authToken }),
       ...(fetch !== undefined && { fetch }),
-    }),
-  );
-  return await openLibsqlStore({
-    client,
-    database: drizzle({ client }),
-    kind: isRemote ? 'libsql-remote' : url.includes(':memory:') ? 'libsql-memory' : 'libsql-file',
-    pragmas: isRemote ? [] : FILE_PRAGMAS,
+    });
+    if (!isRemote) for (const pragma of FILE_PRAGMAS) await client.execute(pragma);
+    const kind = isRemote ? 'libsql-remote' : url.includes(':memory:') ? 'libsql-memory' : 'libsql-file';
+    return await openLibsqlStore(createClientPort(client), kind);
   });
 }

@@ -27,9 +27,10 @@ export function createMemoryCacheStore(options: MemoryCacheStoreOptions = {}): C
 
   return {
     kind: 'memory',
-    async *heads() {
+    async heads(after) {
       checkOpen();
-      yield [...entries.values()].map(toHead);
+      const later = [...entries.values()].filter((entry) => entry.id > after);
+      return later.sort((a, b) => (a.id < b.id ? -1 : 1)).map(toHead);
     },
     async answer(id) {
       checkOpen();

@@ -1,6 +1,6 @@
-// The battery every cache store passes. `describeStore` runs under vitest; the browser tests run
-// `STORE_CHECKS` inside the page, where there is no vitest, so a check throws plain errors.
-import type { CacheStore, EntryHead, StoredEntry } from './store.ts';
+// The battery every cache store passes. The browser tests run it inside the page, where there is no
+// vitest, so a check throws plain errors.
+import { allPages, type CacheStore, type EntryHead, type StoredEntry } from './store.ts';
 
 export interface StoreCheck {
   readonly name: string;
@@ -154,7 +154,7 @@ export const STORE_CHECKS: readonly StoreCheck[] = [
 
 export async function allHeads(store: CacheStore): Promise<EntryHead[]> {
   const heads: EntryHead[] = [];
-  for await (const page of store.heads()) heads.push(...page);
+  for await (const page of allPages(store)) heads.push(...page);
   return heads.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

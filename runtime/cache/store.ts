@@ -61,8 +61,8 @@ export interface StoreChange {
 export interface CacheStore {
   /** Shown in statistics, e.g. `memory`, `libsql-file`, `libsql-opfs`, `indexeddb`. */
   readonly kind: string;
-  /** Every entry, in pages. */
-  heads(): AsyncIterable<readonly EntryHead[]>;
+  /** A page of entries whose id is greater than `after`, by id; empty when there are no more. */
+  heads(after: string): Promise<readonly EntryHead[]>;
   answer(id: string): Promise<string | undefined>;
   apply(change: StoreChange): Promise<void>;
   /** Rows of the meta table whose key starts with `prefix`. */
@@ -70,4 +70,15 @@ export interface CacheStore {
   /** Sets the key if it is not there yet; returns what is kept. Two openers agree on one value. */
   claim(key: string, value: string): Promise<string>;
   close(): Promise<void>;
+}
+
+/** Every entry, page by page. */
+export async function* allPages(store: CacheStore): AsyncIterable<readonly EntryHead[]> {
+  for (let after = ''; ; ) {
+    const page = await store.heads(after);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page;
+    after = last.id;
+  }
 }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import 'fake-indexeddb/auto';
 import { createClient } from '@libsql/client';
-import { drizzle } from 'drizzle-orm/libsql/node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openIndexedDbCacheStore } from './indexeddb.ts';
 import { openLibsqlCacheStore } from './libsql.ts';
+import { createClientPort } from './libsql-client-port.ts';
 import { openLibsqlStore } from './libsql-store.ts';
 import { createMemoryCacheStore } from './memory.ts';
 import { STORE_CHECKS, sampleEntry } from './store.contract.ts';
@@ -48,12 +48,8 @@ describe('a full store', () => {
 
   it('says quota-exceeded when SQLite is at its page limit', async () => {
     const client = createClient({ url: ':memory:' });
-    const store = await openLibsqlStore({
-      client,
-      database: drizzle({ client }),
-      kind: 'test',
-      pragmas: ['PRAGMA max_page_count = 20'],
-    });
+    await client.execute('PRAGMA max_page_count = 20');
+    const store = await openLibsqlStore(createClientPort(client), 'test');
     const big = sampleEntry(1, { answer: 'x'.repeat(200_000) });
     await expect(store.apply({ put: [big] })).rejects.toMatchObject({ code: 'quota-exceeded' });
     await store.apply({ put: [sampleEntry(2)] });
