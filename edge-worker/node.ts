@@ -12,6 +12,7 @@ import { createNodeEmbedder } from 'nearfield/engine/node';
 import type { LocalGenerator } from 'nearfield/tiers/device';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, type Env, readSettings } from './env.ts';
+import { withPages } from './pages.ts';
 
 export interface StartEdgeOptions {
   /** Default 8787; 0 takes any free port. */
@@ -27,6 +28,8 @@ export interface StartEdgeOptions {
   readonly generator?: LocalGenerator | undefined;
   /** Tiers beside those the environment names. */
   readonly tiers?: readonly Tier[] | undefined;
+  /** A folder with a built page, served at every path that is not the API's. */
+  readonly pages?: string | undefined;
 }
 
 export interface RunningEdge {
@@ -52,7 +55,8 @@ export async function startEdge(options: StartEdgeOptions = {}): Promise<Running
     generator: options.generator,
     sourceOf: (context) => (context.env as HttpBindings).incoming.socket.remoteAddress ?? 'unknown',
   });
-  const server = serve({ fetch: edge.app.fetch, hostname: host, port });
+  const fetch = options.pages === undefined ? edge.app.fetch : withPages(edge.app, options.pages);
+  const server = serve({ fetch, hostname: host, port });
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', reject);
