@@ -102,6 +102,12 @@ export function isAbortError(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'name' in value && value.name === 'AbortError';
 }
 
+/** What to throw for an aborted signal: always an AbortError, whatever reason its owner gave. */
+export function abortErrorOf(signal: AbortSignal): Error {
+  if (signal.reason instanceof Error && isAbortError(signal.reason)) return signal.reason;
+  return new DOMException('The request was aborted.', 'AbortError');
+}
+
 /** May the router try the next tier after this failure? Aborts and unknown throws say no and yes. */
 export function allowsFallback(value: unknown): boolean {
   if (isAbortError(value)) return false;

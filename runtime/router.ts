@@ -1,8 +1,8 @@
 // Owns which tier answers: orders them near to far, skips what policy, ability or a breaker leaves out,
 // and falls back only before the first good part. It sends nothing itself and never widens a decision.
-import { allowsFallback } from './errors.ts';
+import { abortErrorOf, allowsFallback } from './errors.ts';
 import { type Breaker, type BreakerOptions, type BreakerState, createBreaker } from './router/breaker.ts';
-import { abortOf, type Deadlines, openStream } from './router/first-part.ts';
+import { type Deadlines, openStream } from './router/first-part.ts';
 import {
   type Attempt,
   allFailed,
@@ -163,7 +163,7 @@ export function createRouter(options: RouterOptions): Router {
     attempt: AttemptFunction,
     { signal, onAttemptFailed }: RouteOptions,
   ): Promise<Route> {
-    if (signal.aborted) throw abortOf(signal);
+    if (signal.aborted) throw abortErrorOf(signal);
     const { open, left } = await survey(request, decision);
     const attempts: Attempt[] = [];
     const errors: unknown[] = [];

@@ -1,7 +1,7 @@
 // Owns the opening of one tier's stream: waits for the first good part under a deadline, then hands the
 // parts on with the promises every consumer relies on: no empty text, exactly one `finish`, the tier's
 // iterator always closed. Refuses to know why a tier was chosen.
-import { isAbortError, NearfieldError } from '../errors.ts';
+import { abortErrorOf, isAbortError, NearfieldError } from '../errors.ts';
 import type { Tier, TierPart } from '../types.ts';
 
 export interface Deadlines {
@@ -64,7 +64,7 @@ function createSource(
   let iterator: AsyncIterator<TierPart> | undefined;
   return {
     async next(deadlineMs, timeout) {
-      if (signal.aborted) throw abortOf(signal);
+      if (signal.aborted) throw abortErrorOf(signal);
       iterator ??= attempt(tier, controller.signal)[Symbol.asyncIterator]();
       const expires = deadlineMs === Number.POSITIVE_INFINITY ? undefined : Date.now() + deadlineMs;
       for (;;) {
@@ -92,11 +92,11 @@ function settle<T>(
   timeout: NearfieldError,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(abortOf(signal));
+    const onAbort = (): void => reject(abortErrorOf(signal));
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => reject(timeout), timeoutMs);
     signal.addEventListener('abort', onAbort, { once: true });
     promise
-      .then(resolve, (error) => reject(signal.aborted ? abortOf(signal) : ownFailure(tier, error)))
+      .then(resolve, (error) => reject(signal.aborted ? abortErrorOf(signal) : ownFailure(tier, error)))
       .finally(() => {
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
@@ -155,10 +155,4 @@ function iterateOnce(
 
 function missingEnd(tier: Tier, code: 'upstream-unavailable' | 'upstream-cut', when: string): NearfieldError {
   return new NearfieldError(code, `Tier ${tier.id} ended its stream ${when}.`, { tier: tier.id });
-}
-
-/** What to throw for an aborted signal: always an AbortError, whatever reason the caller gave. */
-export function abortOf(signal: AbortSignal): Error {
-  if (signal.reason instanceof Error && isAbortError(signal.reason)) return signal.reason;
-  return new DOMException('The request was aborted.', 'AbortError');
 }

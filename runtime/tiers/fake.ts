@@ -32,7 +32,7 @@ export interface FakeCall {
 }
 
 export interface FakeTier extends Tier {
-  /** Every request it was asked to stream, in order. */
+  /** Every request it was asked to stream, in order, but those aborted before. */
   readonly calls: readonly FakeCall[];
   /** Plays these scripts for the next calls, one each, before the standing one. */
   next(...scripts: readonly FakeScript[]): void;
@@ -53,7 +53,7 @@ export function createFakeTier(options: FakeTierOptions = {}): FakeTier {
     stream(request, context) {
       const script = queued.shift() ?? standing;
       const call: FakeCall = { request, signal: context.signal, outcome: 'open' };
-      calls.push(call);
+      if (!context.signal.aborted) calls.push(call);
       return play(call, typeof script === 'function' ? script(request) : script, context);
     },
     async dispose() {
