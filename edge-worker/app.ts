@@ -45,7 +45,8 @@ export interface EdgeDeps {
   readonly audit?: AuditLog | undefined;
   /** Keys the hash that stands for a scope in the audit. Default: random, for this process. */
   readonly auditSecret?: string | undefined;
-  readonly health?: (() => Health | Promise<Health>) | undefined;
+  /** Asked for `?ready`, it may load what is missing first. */
+  readonly health?: ((whenReady: boolean) => Health | Promise<Health>) | undefined;
   /** Tells senders of telemetry apart for the daily cap; never stored. Default: all are one. */
   readonly sourceOf?: ((context: Context) => string) | undefined;
   /** Keeps the process alive for work after the response, where the platform wants to be told. */
@@ -186,9 +187,10 @@ async function serveOpenAi(
 }
 
 async function healthResponse(c: Context<EdgeEnv>, deps: EdgeDeps, auditFailures: number): Promise<Response> {
-  const health: Health = (await deps.health?.()) ?? { ready: true, tiers: [] };
-  // Liveness by default; `?ready` asks whether it should get traffic.
-  const status = c.req.query('ready') !== undefined && !health.ready ? 503 : 200;
+  // Liveness by default; `?ready` asks whether it should get traffic, and has it load what it lacks.
+  const whenReady = c.req.query('ready') !== undefined;
+  const health: Health = (await deps.health?.(whenReady)) ?? { ready: true, tiers: [] };
+  const status = whenReady && !health.ready ? 503 : 200;
   return c.json({ status: 'live', ...health, auditFailures }, status);
 }
 

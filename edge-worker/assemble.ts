@@ -7,22 +7,25 @@ import { type CacheStore, createSemanticCache } from 'nearfield/cache';
 import { createEgress, createPolicy, createReceiptBook, type PlatformFetch } from 'nearfield/policy';
 import { createAnswerer } from 'nearfield/tasks';
 import { createCollector, createMemoryCollectorStore } from 'nearfield/telemetry';
+import { createBedrockTier } from 'nearfield/tiers/bedrock';
 import { createDeviceTier, type LocalGenerator } from 'nearfield/tiers/device';
-import { createApp, type EdgeApp, type Health } from './app.ts';
+import { createApp, type EdgeApp } from './app.ts';
 import { type AuditLog, createMemoryAuditLog } from './audit.ts';
 import { openDatabase } from './db/database.ts';
-import type { EdgeSettings } from './env.ts';
+import type { BedrockSettings, EdgeSettings } from './env.ts';
 import { createRecentReceiptStore } from './recent-receipts.ts';
 
 export interface EdgeParts {
   readonly settings: EdgeSettings;
   readonly embedder: Embedder;
   readonly cacheStore: CacheStore | Promise<CacheStore>;
-  /** Bedrock or any other tier beyond this worker; their hosts become the egress list. */
+  /** Tiers beside Bedrock, which the settings name; the hosts of all become the egress list. */
   readonly tiers?: readonly Tier[] | undefined;
   readonly generator?: LocalGenerator | undefined;
   /** libSQL for audit, receipts and telemetry. Absent: kept in memory. */
   readonly database?: Client | undefined;
+  /** Keep the chain of receipts in the database too. Default: in memory, and only its newest. */
+  readonly durableReceipts?: boolean | undefined;
   /** The platform's network behind the egress guard. Default: `globalThis.fetch`. */
   readonly fetch?: PlatformFetch | undefined;
   readonly sourceOf?: ((context: Context) => string) | undefined;
@@ -41,9 +44,12 @@ const DAY_MS = 86_400_000;
 
 /** @throws storage-failed when the database cannot be brought up to date */
 export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
-  const { settings, embedder, tiers = [] } = parts;
+  const { settings, embedder } = parts;
+  const bedrock = settings.bedrock === undefined ? [] : [bedrockTier(settings.bedrock)];
+  const tiers = [...bedrock, ...(parts.tiers ?? [])];
   const database = parts.database === undefined ? undefined : await openDatabase(parts.database);
   const audit = database?.audit ?? createMemoryAuditLog();
+  const receiptStore = (parts.durableReceipts && database?.receipts) || createRecentReceiptStore();
   const runtime = createRuntime({
     tiers: [
       createDeviceTier({ answerer: createAnswerer({ embedder }), generator: parts.generator }),
@@ -51,7 +57,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     ],
     policy: createPolicy(settings.policy),
     egress: createEgress({ allowHosts: tiers.flatMap((tier) => tier.host ?? []), fetch: parts.fetch }),
-    receipts: createReceiptBook({ store: database?.receipts ?? createRecentReceiptStore() }),
+    receipts: createReceiptBook({ store: receiptStore }),
     cache: createSemanticCache({
       store: parts.cacheStore,
       embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
@@ -77,7 +83,11 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
       },
     },
     auditSecret: settings.auditSecret,
-    health: () => healthOf(embedder, ['device', ...tiers.map((tier) => tier.id)]),
+    async health(whenReady) {
+      const ready = whenReady ? await warm(embedder) : embedder.backend() !== COLD;
+      const ids = ['device', ...tiers.map((tier) => tier.id)];
+      return { ready, model: embedder.model, backend: embedder.backend(), tiers: ids };
+    },
     sourceOf: parts.sourceOf,
     waitUntil: parts.waitUntil,
   });
@@ -92,6 +102,23 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
   };
 }
 
-function healthOf(embedder: Embedder, tiers: readonly string[]): Health {
-  return { ready: true, model: embedder.model, backend: embedder.backend(), tiers };
+/** What an embedder calls its backend before the first text. */
+const COLD = 'none';
+
+/** Loads the model by using it; false when it cannot be. */
+async function warm(embedder: Embedder): Promise<boolean> {
+  if (embedder.backend() !== COLD) return true;
+  return await embedder.embed(['ready']).then(
+    () => true,
+    () => false,
+  );
+}
+
+function bedrockTier({ modelId, region, endpoint, ...credentials }: BedrockSettings): Tier {
+  return createBedrockTier({
+    region,
+    model: modelId,
+    credentials: async () => credentials,
+    ...(endpoint !== undefined && { endpoint }),
+  });
 }

@@ -51,6 +51,7 @@ export async function startEdge(options: StartEdgeOptions = {}): Promise<Running
     embedder,
     cacheStore: openLibsqlCacheStore(await cacheDatabase(settings, options.dataFolder)),
     database: await edgeDatabase(settings, options.dataFolder),
+    durableReceipts: true,
     tiers: options.tiers,
     generator: options.generator,
     sourceOf: (context) => (context.env as HttpBindings).incoming.socket.remoteAddress ?? 'unknown',
@@ -129,6 +130,8 @@ if (import.meta.main) {
     dataFolder: NEARFIELD_DATA ?? '.nearfield/edge',
   });
   console.log(`Nearfield edge at ${running.url}`);
+  // The first caller need not wait for the model.
+  void running.edge.app.request('/healthz?ready');
   const stop = (): void => {
     void running.stop().then(() => process.exit(0));
   };

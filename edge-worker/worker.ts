@@ -1,0 +1,107 @@
+// Owns the edge in workerd: settings and secrets from the bindings, ONNX Runtime as a compiled module, the
+// weights from a static asset (a script that held them would be over the platform's size limit), verified. One
+// isolate puts itself together once, on its first request.
+import { createClient } from '@libsql/client';
+import { NearfieldError } from 'nearfield';
+import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
+import { createMemoryCacheStore } from 'nearfield/cache/memory';
+import { createWorkerdEmbedder } from 'nearfield/engine/workerd';
+import golden from '../models/all-minilm-l6-v2/golden.json' with { type: 'json' };
+import manifest from '../models/all-minilm-l6-v2/manifest.json' with { type: 'json' };
+import tokenizer from '../models/all-minilm-l6-v2/tokenizer.json' with { type: 'json' };
+import ortWasm from '../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
+import { assembleEdge, type Edge } from './assemble.ts';
+import { type EdgeSettings, readSettings } from './env.ts';
+
+/** The part of workerd's ExecutionContext that is used. */
+interface Execution {
+  waitUntil(work: Promise<unknown>): void;
+  passThroughOnException(): void;
+  readonly props: unknown;
+}
+
+type Bindings = Readonly<Record<string, unknown>>;
+
+let assembled: Promise<Edge> | undefined;
+
+async function assemble(bindings: Bindings): Promise<Edge> {
+  const texts = Object.entries(bindings).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  const settings = readSettings(Object.fromEntries(texts));
+  const embedder = await createWorkerdEmbedder({
+    manifest,
+    weights: await fetchWeights(bindings),
+    tokenizerJson: JSON.stringify(tokenizer),
+    golden: JSON.stringify(golden),
+    ortWasm,
+  });
+  // Receipts stay in memory here: a chain in the database would have each request wait for another's I/O,
+  // which workerd may cancel. Every answer carries its receipt, and the audit row its hash.
+  return await assembleEdge({
+    settings,
+    embedder,
+    cacheStore: cacheStore(settings),
+    database: settings.database === undefined ? undefined : createClient(clientOptions(settings.database)),
+    sourceOf: (context) => context.req.header('cf-connecting-ip') ?? 'unknown',
+    waitUntil: (context, work) => context.executionCtx.waitUntil(work),
+  });
+}
+
+/** The bindings' MODEL serves the model's folder. @throws model-not-found, integrity-mismatch */
+async function fetchWeights({ MODEL }: Bindings): Promise<ArrayBuffer> {
+  const [file] = manifest.files.filter(({ role }) => role === 'weights');
+  if (!isFetcher(MODEL) || file === undefined) {
+    throw new NearfieldError(
+      'model-not-found',
+      'Expected a MODEL binding that serves the model; see README.md.',
+    );
+  }
+  const response = await MODEL.fetch(`https://model/${file.path}`);
+  const bytes = await response.arrayBuffer();
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (sha256 === file.sha256) return bytes;
+  throw new NearfieldError(
+    'integrity-mismatch',
+    `The MODEL binding gave other bytes for ${file.path} than the manifest names (HTTP ${response.status}).`,
+  );
+}
+
+interface Fetcher {
+  fetch(input: string): Promise<Response>;
+}
+
+function isFetcher(value: unknown): value is Fetcher {
+  return typeof value === 'object' && value !== null && 'fetch' in value;
+}
+
+function cacheStore({
+  cache,
+}: EdgeSettings): ReturnType<typeof openLibsqlCacheStore> | ReturnType<typeof createMemoryCacheStore> {
+  return cache === undefined ? createMemoryCacheStore() : openLibsqlCacheStore(clientOptions(cache));
+}
+
+function clientOptions({ url, authToken }: NonNullable<EdgeSettings['database']>): {
+  url: string;
+  authToken?: string;
+} {
+  return { url, ...(authToken !== undefined && { authToken }) };
+}
+
+const worker: {
+  fetch(request: Request, bindings: Bindings, execution: Execution): Promise<Response>;
+} = {
+  async fetch(request, bindings, execution) {
+    assembled ??= assemble(bindings).catch((error: unknown) => {
+      // A database that was away for a moment must not keep this isolate from ever starting.
+      assembled = undefined;
+      throw error;
+    });
+    // The first caller may leave; the isolate must be put together all the same.
+    execution.waitUntil(assembled.catch(() => {}));
+    const edge = await assembled;
+    return await edge.app.fetch(request, bindings, execution);
+  },
+};
+export default worker;

@@ -1,0 +1,118 @@
+// The edge in a real workerd: the OpenAI SDK, the real model, Bedrock behind it.
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { Response as MiniflareResponse } from 'miniflare';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type BedrockEmulator,
+  EMULATOR_CREDENTIALS,
+  EMULATOR_REGION,
+  startBedrockEmulator,
+} from '../scripts/emulators/bedrock.ts';
+import { type RunningWorkerd, startWorkerd } from '../scripts/testing/workerd.ts';
+import { createApiKey, hashApiKey } from './keys.ts';
+
+const MODEL = new URL('../models/all-minilm-l6-v2/', import.meta.url);
+const golden = JSON.parse(readFileSync(new URL('golden.json', MODEL), 'utf8')) as {
+  texts: string[];
+  embeddings: number[][];
+};
+const KEY = createApiKey();
+let emulator: BedrockEmulator;
+let workerd: RunningWorkerd;
+let client: OpenAI;
+
+beforeAll(async () => {
+  emulator = await startBedrockEmulator();
+  workerd = await startWorkerd({
+    entry: new URL('worker.ts', import.meta.url),
+    compatibilityFlags: ['enable_request_signal'],
+    vars: {
+      NEARFIELD_API_KEYS: `acme:${await hashApiKey(KEY)}`,
+      NEARFIELD_POLICY: 'balanced',
+      NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
+      AWS_REGION: EMULATOR_REGION,
+      AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+    },
+    bindings: {
+      serviceBindings: {
+        MODEL: async (request: { url: string }) =>
+          new MiniflareResponse(await readFile(new URL(`.${new URL(request.url).pathname}`, MODEL))),
+      },
+    },
+    outbound: (request) => fetch(request),
+  });
+  client = new OpenAI({ apiKey: KEY, baseURL: `${workerd.url}/v1`, maxRetries: 0 });
+});
+afterAll(async () => {
+  await workerd?.stop();
+  await emulator?.stop();
+});
+
+async function read(stream: AsyncIterable<OpenAI.ChatCompletionChunk>): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
+  return text;
+}
+
+describe('the edge in workerd', () => {
+  it('gives the golden embeddings through the OpenAI SDK', async () => {
+    const { data } = await client.embeddings.create({
+      model: 'all-minilm-l6-v2',
+      input: golden.texts.slice(0, 4),
+    });
+    data.forEach(({ embedding }, row) => {
+      const expected = golden.embeddings[row] ?? [];
+      const cosine = embedding.reduce((sum, value, at) => sum + value * (expected[at] ?? 0), 0);
+      expect(cosine).toBeGreaterThan(0.995);
+    });
+  });
+
+  it('streams a chat from Bedrock, which never sees what was redacted', async () => {
+    const stream = await client.chat.completions.create({
+      model: 'any',
+      messages: [{ role: 'user', content: 'Write to ann.lee@example.com about lunch.' }],
+      stream: true,
+    });
+    expect(await read(stream)).toContain('ann.lee@example.com');
+    expect(emulator.requests.at(-1)?.signature).toBe('valid');
+    expect(emulator.received().includes('ann.lee')).toBe(false);
+  });
+
+  it('does not go to Bedrock for a page that allows the edge only', async () => {
+    const before = emulator.requests.length;
+    const asked = client.chat.completions.create(
+      { model: 'any', messages: [{ role: 'user', content: 'hello' }] },
+      { headers: { 'nearfield-privacy': 'edge' } },
+    );
+    await expect(asked).rejects.toBeInstanceOf(OpenAI.APIError);
+    expect(emulator.requests).toHaveLength(before);
+  });
+
+  it('answers from documents in the worker, sending nothing', async () => {
+    const before = emulator.requests.length;
+    const answer = await client.chat.completions.create({
+      model: 'any',
+      messages: [{ role: 'user', content: 'When is the office open?' }],
+      ...{
+        privacy: 'edge',
+        documents: [{ id: 'd', text: 'Cats sleep a lot. The office is open from nine to five on weekdays.' }],
+      },
+    });
+    expect(answer.choices[0]?.message.content).toContain('nine to five');
+    expect(emulator.requests).toHaveLength(before);
+  });
+
+  it('refuses strangers, and says that it is ready', async () => {
+    const stranger = new OpenAI({ apiKey: 'sk-none', baseURL: client.baseURL, maxRetries: 0 });
+    await expect(stranger.models.list()).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
+    const health = await workerd.fetch('/healthz?ready');
+    expect([health.status, await health.json()]).toMatchObject([
+      200,
+      { ready: true, model: 'all-minilm-l6-v2', tiers: ['device', 'bedrock'] },
+    ]);
+  });
+});
