@@ -1,0 +1,97 @@
+// The edge in Node with Bedrock behind it: what reaches the cloud, and what does not when a client leaves.
+import OpenAI from 'openai';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import {
+  type BedrockEmulator,
+  EMULATOR_CREDENTIALS,
+  EMULATOR_REGION,
+  startBedrockEmulator,
+} from '../scripts/emulators/bedrock.ts';
+import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
+import { type RunningEdge, startEdge } from './node.ts';
+
+let emulator: BedrockEmulator;
+let running: RunningEdge;
+let client: OpenAI;
+
+beforeAll(async () => {
+  emulator = await startBedrockEmulator();
+  running = await startEdge({
+    port: 0,
+    embedder: createFakeEmbedder(),
+    env: {
+      NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
+      AWS_REGION: EMULATOR_REGION,
+      AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+    },
+  });
+  client = new OpenAI({ apiKey: 'none', baseURL: `${running.url}/v1`, maxRetries: 0 });
+});
+afterAll(async () => {
+  await running?.stop();
+  await emulator?.stop();
+});
+
+const ask = (content: string, more: object = {}) => ({
+  model: 'any',
+  messages: [{ role: 'user' as const, content }],
+  ...more,
+});
+
+it('redacts before the cloud, restores behind it, and the audit counts what went', async () => {
+  const answer = await client.chat.completions.create(
+    ask('Call Ann at +1 415 555 2671 or ann.lee@example.com.'),
+  );
+  expect(answer.choices[0]?.message.content).toContain('ann.lee@example.com');
+  expect(answer.choices[0]?.message.content).toContain('+1 415 555 2671');
+  const received = emulator.received();
+  for (const secret of ['ann.lee', '555 2671', 'example.com']) expect(received.includes(secret)).toBe(false);
+  await expect.poll(async () => (await running.edge.audit.recent(1))[0]?.tier).toBe('bedrock');
+  const [row] = await running.edge.audit.recent(1);
+  expect(row?.egressBytes).toBeGreaterThan(100);
+  expect(JSON.stringify(await running.edge.audit.recent(99))).not.toMatch(/ann|415|lunch/i);
+});
+
+it('leaves Bedrock when its client leaves, mid-stream', async () => {
+  emulator.script({ kind: 'hang', afterDeltas: 1 });
+  const stream = await client.chat.completions.create({ ...ask('hang on'), stream: true });
+  for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break;
+  await expect.poll(() => emulator.requests.at(-1)?.left, { timeout: 5000 }).toBe(true);
+});
+
+it('leaves Bedrock when its client leaves before the first word', async () => {
+  emulator.script({ kind: 'hang', afterDeltas: 0 });
+  const stop = new AbortController();
+  const before = emulator.requests.length;
+  const asked = client.chat.completions.create(ask('hang at once'), { signal: stop.signal });
+  await expect.poll(() => emulator.requests.length).toBe(before + 1);
+  stop.abort();
+  await expect(asked).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+  await expect.poll(() => emulator.requests.at(-1)?.left, { timeout: 5000 }).toBe(true);
+});
+
+it('says upstream trouble in the OpenAI shape, without what upstream said', async () => {
+  emulator.script({ kind: 'error', status: 429, type: 'ThrottlingException', retryAfterSeconds: 7 });
+  const failure = await client.chat.completions.create(ask('busy')).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(OpenAI.RateLimitError);
+  emulator.script({ kind: 'exception', type: 'internalServerException', afterDeltas: 0 });
+  await expect(client.chat.completions.create(ask('broken'))).rejects.toBeInstanceOf(
+    OpenAI.InternalServerError,
+  );
+});
+
+it('keeps requests marked edge away from the cloud', async () => {
+  const before = emulator.requests.length;
+  for (const privacy of ['edge', 'device']) {
+    await expect(client.chat.completions.create(ask('hello', { privacy }))).rejects.toBeInstanceOf(
+      OpenAI.APIError,
+    );
+    const header = { headers: { 'nearfield-privacy': privacy } };
+    await expect(client.chat.completions.create(ask('hello'), header)).rejects.toBeInstanceOf(
+      OpenAI.APIError,
+    );
+  }
+  expect(emulator.requests).toHaveLength(before);
+});
