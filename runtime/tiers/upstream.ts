@@ -76,7 +76,7 @@ function createDeadline(caller: AbortSignal, timeoutMs: number | undefined): Dea
 function failureOf(tierId: string, error: unknown): NearfieldError {
   if (isNearfieldError(error)) return error;
   const message = `Tier ${tierId} could not be reached, or did not speak as expected.`;
-  return new NearfieldError('upstream-unavailable', message, { tier: tierId, cause: error });
+  return new NearfieldError('upstream-unavailable', message, { tier: tierId, cause: causeOf(error) });
 }
 
 /** After good parts an upstream's failure is a cut; what is not the upstream's (egress, redaction) stays. */
@@ -84,7 +84,12 @@ function cutOf(tierId: string, error: unknown): NearfieldError {
   if (isNearfieldError(error) && !error.code.startsWith('upstream-')) return error;
   const why = isNearfieldError(error) ? ` (${error.code})` : '';
   const message = `Tier ${tierId} broke off in the middle of its answer${why}. Ask again.`;
-  return new NearfieldError('upstream-cut', message, { tier: tierId, cause: error });
+  return new NearfieldError('upstream-cut', message, { tier: tierId, cause: causeOf(error) });
+}
+
+/** A JSON parser's message quotes what it read, which may be the answer. */
+function causeOf(error: unknown): unknown {
+  return error instanceof SyntaxError ? undefined : error;
 }
 
 /** The chunks of a body; the body is cancelled when the reader stops. */

@@ -126,7 +126,10 @@ export async function startBedrockEmulator(options: BedrockEmulatorOptions = {})
       if (!(await writeSplit(response, frame, chunkBytes))) return;
     }
     if (plan.end === 'close') response.end();
-    if (plan.end === 'destroy') response.destroy();
+    if (plan.end !== 'destroy') return;
+    // A client throws away what it has not read when its socket dies; let it read the whole frames.
+    await sleep(20);
+    response.destroy();
   }
 
   const server = createServer((message, response) => {

@@ -1,0 +1,172 @@
+// Owns reading OpenAI's event stream: bytes cut anywhere, inside a character or an event, become parts; an
+// error, early or late, becomes a code.
+import { createParser } from 'eventsource-parser';
+import { z } from 'zod';
+import { type ErrorCode, NearfieldError } from '../errors.ts';
+import type { FinishReason, TierPart, Usage } from '../types.ts';
+import { chunksOf, refusalOf } from './upstream.ts';
+
+// An event is a few hundred bytes, a source list some thousands. Beyond this something is wrong.
+const MAX_EVENT_CHARS = 1024 * 1024;
+const MAX_ERROR_CHARS = 64 * 1024;
+
+/** The data of each event, in order. */
+export async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
+  const ready: string[] = [];
+  const parser = createParser({
+    maxBufferSize: MAX_EVENT_CHARS,
+    onEvent: ({ data }) => void ready.push(data),
+    onError(error) {
+      // An unknown field is to be overlooked (the standard says so); an endless event is not.
+      if (error.type === 'max-buffer-size-exceeded') throw error;
+    },
+  });
+  const decoder = new TextDecoder();
+  for await (const chunk of chunks) {
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    yield* ready.splice(0);
+  }
+}
+
+const passage = z.object({
+  documentId: z.string(),
+  title: z.string().optional(),
+  start: z.number(),
+  end: z.number(),
+  text: z.string(),
+  similarity: z.number(),
+});
+
+const chunkData = z.object({
+  model: z.string().nullish(),
+  choices: z
+    .array(
+      z.object({
+        delta: z
+          .object({
+            content: z.string().nullish(),
+            refusal: z.string().nullish(),
+            tool_calls: z
+              .array(
+                z.object({
+                  index: z.number(),
+                  id: z.string().nullish(),
+                  function: z
+                    .object({ name: z.string().nullish(), arguments: z.string().nullish() })
+                    .nullish(),
+                }),
+              )
+              .nullish(),
+          })
+          .nullish(),
+        finish_reason: z.string().nullish(),
+      }),
+    )
+    .nullish(),
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish(),
+  error: z.unknown().optional(),
+  nearfield: z.object({ sources: z.array(passage).optional() }).nullish(),
+});
+type Chunk = z.output<typeof chunkData>;
+
+const FINISH: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'tool_calls',
+  function_call: 'tool_calls',
+  content_filter: 'content_filter',
+};
+
+/** Parts, ended by one `finish` at `[DONE]`, or at the end of a stream that gave its finish reason. */
+export async function* partsOf(
+  events: AsyncIterable<string>,
+  tierId: string,
+): AsyncGenerator<TierPart, void, void> {
+  let finishReason: FinishReason | undefined;
+  let usage: Usage | undefined;
+  let model: string | undefined;
+  for await (const data of events) {
+    if (data === '[DONE]') break;
+    const chunk = chunkData.parse(JSON.parse(data));
+    if (chunk.error !== undefined && chunk.error !== null) throw streamErrorOf(tierId, chunk.error);
+    yield* deltasOf(chunk);
+    const reason = chunk.choices?.[0]?.finish_reason;
+    if (reason) finishReason = FINISH[reason] ?? 'stop';
+    model = chunk.model ?? model;
+    if (chunk.usage) {
+      usage = { promptTokens: chunk.usage.prompt_tokens, completionTokens: chunk.usage.completion_tokens };
+    }
+  }
+  if (finishReason !== undefined) yield { type: 'finish', finishReason, usage, model };
+}
+
+function* deltasOf({ choices, nearfield }: Chunk): Generator<TierPart, void, void> {
+  if (nearfield?.sources !== undefined) yield { type: 'sources', passages: nearfield.sources };
+  const delta = choices?.[0]?.delta;
+  const text = delta?.content ?? delta?.refusal;
+  if (text) yield { type: 'text-delta', text };
+  for (const { index, id, function: fn } of delta?.tool_calls ?? []) {
+    yield {
+      type: 'tool-call-delta',
+      index,
+      id: id ?? undefined,
+      name: fn?.name ?? undefined,
+      argumentsText: fn?.arguments ?? '',
+    };
+  }
+}
+
+/** Codes an upstream may name, in our words or OpenAI's, and what each means for the tier that asked it. */
+const MEANING: Readonly<Record<string, ErrorCode>> = {
+  // The edge's policy forbade it: no other tier may be tried behind its back.
+  'egress-denied': 'egress-denied',
+  'no-tier': 'upstream-unavailable',
+  'queue-full': 'upstream-throttled',
+  'rate-limited': 'upstream-throttled',
+  rate_limit_exceeded: 'upstream-throttled',
+  'context-overflow': 'context-overflow',
+  context_length_exceeded: 'context-overflow',
+  'model-not-found': 'model-not-found',
+  model_not_found: 'model-not-found',
+  'upstream-timeout': 'upstream-timeout',
+  'upstream-throttled': 'upstream-throttled',
+  'upstream-rejected': 'upstream-rejected',
+};
+
+function streamErrorOf(tierId: string, error: unknown): NearfieldError {
+  const code = meaningOf(error) ?? 'upstream-unavailable';
+  return new NearfieldError(code, `Tier ${tierId} reported an error in its stream.`, { tier: tierId });
+}
+
+function meaningOf(error: unknown): ErrorCode | undefined {
+  const name = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof name === 'string' && Object.hasOwn(MEANING, name) ? MEANING[name] : undefined;
+}
+
+/** An answer that is no event stream, as an error. */
+export async function refused(response: Response, tierId: string): Promise<NearfieldError> {
+  const { status, headers } = response;
+  if (response.ok) {
+    await response.body?.cancel();
+    const message = `Expected an event stream from tier ${tierId}, got another content type.`;
+    return new NearfieldError('upstream-rejected', message, { tier: tierId });
+  }
+  const named = headers.get('nearfield-error');
+  if (named !== null) await response.body?.cancel();
+  const error = named === null ? await errorIn(response) : { code: named };
+  return refusalOf({ tierId, status, headers, code: meaningOf(error) });
+}
+
+async function errorIn(response: Response): Promise<unknown> {
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for await (const chunk of chunksOf(response)) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > MAX_ERROR_CHARS) return undefined;
+    }
+    return (JSON.parse(text) as { error?: unknown } | null)?.error;
+  } catch {
+    return undefined;
+  }
+}
