@@ -93,13 +93,13 @@ const RULES: readonly Rule[] = [
   {
     files: /^runtime\/tiers\//,
     own: folder('tiers'),
-    packages: /^(zod|aws4fetch|eventsource-parser(\/.*)?|@smithy\/.*)$/,
+    packages: /^(zod\/mini|aws4fetch|eventsource-parser(\/.*)?|@smithy\/.*)$/,
     says: 'tiers import leaves; the network is handed in',
   },
   {
     files: /^runtime\/(openai|router)(\/.*)?(\.ts)?$/,
     own: new RegExp(`^(runtime/(openai|router)/|${LEAVES})`),
-    packages: /^zod$/,
+    packages: /^zod\/mini$/,
     says: 'openai and router import leaves',
   },
   {

@@ -1,6 +1,6 @@
 // Owns reading an HTTP body: bytes up to a limit, JSON, then a schema. Its errors name fields and types,
 // never values, since a value may be somebody's secret.
-import type { z } from 'zod';
+import type * as z from 'zod/mini';
 import { NearfieldError } from '../errors.ts';
 
 /** Reads and parses a JSON object. @throws payload-too-large, invalid-request */
@@ -55,7 +55,7 @@ async function* iterate(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint
 }
 
 /** Checks a value, or the one called `name`. @throws invalid-request naming the field at fault */
-export function parse<S extends z.ZodType>(schema: S, value: unknown, name = ''): z.output<S> {
+export function parse<S extends z.ZodMiniType>(schema: S, value: unknown, name = ''): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = deepest(result.error.issues);
@@ -73,13 +73,36 @@ interface Issue {
 /** A union reports every branch; the branch that got farthest is what the caller meant. */
 function deepest(issues: readonly z.core.$ZodIssue[]): Issue {
   const first = issues[0]!;
-  if (first.code !== 'invalid_union') return first;
+  if (first.code !== 'invalid_union') return { path: first.path, message: describe(first) };
   const inner = first.errors.filter((branch) => branch.length > 0).map((branch) => deepest(branch));
   const best = inner.reduce<Issue | undefined>(
     (a, b) => (a === undefined || b.path.length > a.path.length ? b : a),
     undefined,
   );
-  return best === undefined ? first : { path: [...first.path, ...best.path], message: best.message };
+  return { path: [...first.path, ...(best?.path ?? [])], message: best?.message ?? 'expected another value' };
+}
+
+/** What was expected, in words of the schema alone. */
+function describe(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${issue.expected}`;
+    case 'invalid_value':
+      return `expected ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_small':
+      return `expected ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}${unitOf(issue.origin)}`;
+    case 'too_big':
+      return `expected ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unitOf(issue.origin)}`;
+    case 'custom':
+      return issue.message;
+    default:
+      return 'expected another value';
+  }
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters';
+  return origin === 'array' ? ' items' : '';
 }
 
 /** Without keys whose value is null or undefined: OpenAI's clients send null for "not set". */

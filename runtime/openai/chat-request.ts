@@ -1,118 +1,137 @@
 // Owns how a body of /v1/chat/completions becomes a ChatRequest. Only fields known here go on; others are
 // dropped and named to the caller, so nothing unseen by the policy can travel.
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { NearfieldError } from '../errors.ts';
 import type { CacheMode, ChatRequest, TierKind } from '../types.ts';
 import { compact, parse } from './body.ts';
 
-const content = z.unknown().transform((value, context): string | null => {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'string') return value;
-  if (!Array.isArray(value)) {
-    context.addIssue({ code: 'custom', message: 'expected a string or an array of text parts' });
-    return z.NEVER;
-  }
-  const texts = value.map((part: unknown, index) => partText(part, index, context));
-  return texts.some((text) => text === undefined) ? z.NEVER : texts.join('');
-});
+const name = z.string().check(z.minLength(1), z.maxLength(256));
 
-function partText(part: unknown, index: number, context: z.core.$RefinementCtx): string | undefined {
+/** Text, or text parts as one string; null where there is none. */
+const content = z.pipe(
+  z.unknown(),
+  z.transform((value, context): string | null => {
+    if (value === null || value === undefined) return null;
+    if (typeof value === 'string') return value;
+    if (!Array.isArray(value)) {
+      fail(context, [], 'expected a string or an array of text parts');
+      return null;
+    }
+    return value.map((part: unknown, index) => partText(part, index, context)).join('');
+  }),
+);
+
+function partText(part: unknown, index: number, context: Refusals): string {
   const { type, text, refusal } = (part ?? {}) as Record<string, unknown>;
   if (type === 'text' && typeof text === 'string') return text;
   if (type === 'refusal' && typeof refusal === 'string') return refusal;
-  const message = 'expected a text part; images, audio and files are not supported, so send their text';
-  context.addIssue({ code: 'custom', path: [index], message });
-  return undefined;
+  fail(
+    context,
+    [index],
+    'expected a text part; images, audio and files are not supported, so send their text',
+  );
+  return '';
+}
+
+interface Refusals {
+  readonly issues: { push(issue: z.core.$ZodRawIssue): unknown };
+}
+
+function fail(context: Refusals, path: PropertyKey[], message: string): void {
+  // The value is left out: it may be a secret.
+  context.issues.push({ code: 'custom', path, message, input: undefined });
 }
 
 const toolCall = z.object({
-  id: z.string().min(1).max(256),
+  id: name,
   type: z.literal('function'),
-  function: z.object({ name: z.string().min(1).max(256), arguments: z.string() }),
+  function: z.object({ name, arguments: z.string() }),
 });
 
-const message = z
-  .object({
-    role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
-    content,
-    name: z.string().max(256).nullish(),
-    tool_call_id: z.string().min(1).max(256).nullish(),
-    tool_calls: z.array(toolCall).max(128).nullish(),
-  })
-  .superRefine((value, context) => {
-    const fail = (path: string, text: string): void =>
-      context.addIssue({ code: 'custom', path: [path], message: text });
-    const calls = value.role === 'assistant' && (value.tool_calls?.length ?? 0) > 0;
-    if (value.content === null && !calls) fail('content', 'expected text; only tool calls may go without');
-    if (value.role === 'tool' && value.tool_call_id == null)
-      fail('tool_call_id', 'expected, on a tool message');
-  })
+const message = z.pipe(
+  z
+    .object({
+      role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
+      content: z.optional(content),
+      name: z.nullish(z.string().check(z.maxLength(256))),
+      tool_call_id: z.nullish(name),
+      tool_calls: z.nullish(z.array(toolCall).check(z.maxLength(128))),
+    })
+    .check((context) => {
+      const { role, content: said, tool_calls, tool_call_id } = context.value;
+      const calls = role === 'assistant' && (tool_calls?.length ?? 0) > 0;
+      if (said == null && !calls) fail(context, ['content'], 'expected text; only tool calls may go without');
+      if (role === 'tool' && tool_call_id == null)
+        fail(context, ['tool_call_id'], 'expected, on a tool message');
+    }),
   // Null content means something: the turn was tool calls alone.
-  .transform(({ content: kept, ...fields }) => ({ ...compact(fields), content: kept }));
+  z.transform(({ content: said, ...fields }) => ({ ...compact(fields), content: said ?? null })),
+);
 
-const functionSpec = z
-  .object({
-    name: z.string().min(1).max(256),
-    description: z.string().nullish(),
-    parameters: z.record(z.string(), z.unknown()).nullish(),
-    strict: z.boolean().nullish(),
-  })
-  .transform(compact);
+const functionSpec = z.pipe(
+  z.object({
+    name,
+    description: z.nullish(z.string()),
+    parameters: z.nullish(z.record(z.string(), z.unknown())),
+    strict: z.nullish(z.boolean()),
+  }),
+  z.transform(compact),
+);
 
 const jsonSchema = z.object({
-  name: z.string().min(1).max(256),
-  description: z.string().optional(),
-  schema: z.record(z.string(), z.unknown()).optional(),
-  strict: z.boolean().nullish(),
+  name,
+  description: z.optional(z.string()),
+  schema: z.optional(z.record(z.string(), z.unknown())),
+  strict: z.nullish(z.boolean()),
 });
 
 const document = z.object({
-  id: z.string().min(1).max(512),
-  title: z.string().optional(),
+  id: z.string().check(z.minLength(1), z.maxLength(512)),
+  title: z.optional(z.string()),
   text: z.string(),
 });
 
 const kind = z.enum(['device', 'edge', 'cloud']);
 const cacheMode = z.enum(['use', 'refresh', 'bypass']);
-const scope = z.string().min(1).max(512);
-const tokens = z.int().positive();
+const scope = z.string().check(z.minLength(1), z.maxLength(512));
+const tokens = z.nullish(z.int().check(z.positive()));
+const between = (low: number, high: number) => z.nullish(z.number().check(z.minimum(low), z.maximum(high)));
 
 const chatBody = z.object({
-  model: z.string().max(256).nullish(),
-  messages: z.array(message).min(1),
-  max_completion_tokens: tokens.nullish(),
-  max_tokens: tokens.nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().min(0).max(1).nullish(),
-  frequency_penalty: z.number().min(-2).max(2).nullish(),
-  presence_penalty: z.number().min(-2).max(2).nullish(),
-  seed: z.int().nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
-  tools: z
-    .array(z.object({ type: z.literal('function'), function: functionSpec }))
-    .max(128)
-    .nullish(),
-  tool_choice: z
-    .union([
+  model: z.nullish(z.string().check(z.maxLength(256))),
+  messages: z.array(message).check(z.minLength(1)),
+  max_completion_tokens: tokens,
+  max_tokens: tokens,
+  temperature: between(0, 2),
+  top_p: between(0, 1),
+  frequency_penalty: between(-2, 2),
+  presence_penalty: between(-2, 2),
+  seed: z.nullish(z.int()),
+  stop: z.nullish(z.union([z.string(), z.array(z.string()).check(z.maxLength(16))])),
+  tools: z.nullish(
+    z.array(z.object({ type: z.literal('function'), function: functionSpec })).check(z.maxLength(128)),
+  ),
+  tool_choice: z.nullish(
+    z.union([
       z.enum(['none', 'auto', 'required']),
-      z.object({ type: z.literal('function'), function: z.object({ name: z.string().min(1) }) }),
-    ])
-    .nullish(),
-  response_format: z
-    .discriminatedUnion('type', [
+      z.object({ type: z.literal('function'), function: z.object({ name }) }),
+    ]),
+  ),
+  response_format: z.nullish(
+    z.discriminatedUnion('type', [
       z.object({ type: z.literal('text') }),
       z.object({ type: z.literal('json_object') }),
       z.object({ type: z.literal('json_schema'), json_schema: jsonSchema }),
-    ])
-    .nullish(),
-  user: z.string().max(512).nullish(),
-  n: z.literal(1, 'expected 1; ask again for another choice').nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
-  privacy: kind.nullish(),
-  scope: scope.nullish(),
-  cache: cacheMode.nullish(),
-  documents: z.array(document).max(1000).nullish(),
+    ]),
+  ),
+  user: z.nullish(z.string().check(z.maxLength(512))),
+  n: z.nullish(z.literal(1)),
+  stream: z.nullish(z.boolean()),
+  stream_options: z.nullish(z.object({ include_usage: z.nullish(z.boolean()) })),
+  privacy: z.nullish(kind),
+  scope: z.nullish(scope),
+  cache: z.nullish(cacheMode),
+  documents: z.nullish(z.array(document).check(z.maxLength(1000))),
 });
 
 export interface ChatCall {
@@ -151,7 +170,7 @@ export function chatCallOf(body: Record<string, unknown>, headers: Headers): Cha
   };
 }
 
-function header<S extends z.ZodType>(headers: Headers, name: string, schema: S): z.output<S> | undefined {
+function header<S extends z.ZodMiniType>(headers: Headers, name: string, schema: S): z.output<S> | undefined {
   const value = headers.get(name);
   return value === null ? undefined : parse(schema, value, name);
 }

@@ -1,5 +1,5 @@
 // Owns /v1/embeddings: texts in, float or base64 vectors out, shortened on request.
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { NearfieldError } from '../errors.ts';
 import type { EmbedRequest, EmbedResult } from '../types.ts';
 import { parse, readJson } from './body.ts';
@@ -7,15 +7,21 @@ import { parse, readJson } from './body.ts';
 // OpenAI's own limit on inputs a request.
 const MAX_INPUTS = 2048;
 
-const text = z.string('expected text; token arrays are not accepted, so send the text itself').min(1);
+const texts = z.pipe(
+  z.transform((value: unknown, context) => {
+    const all = Array.isArray(value) ? value : [value];
+    const bad = all.findIndex((one) => typeof one !== 'string' || one === '');
+    const message = 'expected text that is not empty; token arrays are not accepted, so send the text itself';
+    if (bad >= 0) context.issues.push({ code: 'custom', path: [bad], message, input: undefined });
+    return all as string[];
+  }),
+  z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_INPUTS)),
+);
 const embedBody = z.object({
-  model: z.string().max(256).nullish(),
-  input: z.preprocess(
-    (value) => (Array.isArray(value) ? value : [value]),
-    z.array(text).min(1).max(MAX_INPUTS),
-  ),
-  encoding_format: z.enum(['float', 'base64']).nullish(),
-  dimensions: z.int().positive().nullish(),
+  model: z.nullish(z.string().check(z.maxLength(256))),
+  input: texts,
+  encoding_format: z.nullish(z.enum(['float', 'base64'])),
+  dimensions: z.nullish(z.int().check(z.positive())),
 });
 
 export type Embed = (request: EmbedRequest, call: { signal: AbortSignal }) => Promise<EmbedResult>;

@@ -1,7 +1,7 @@
 // Owns Amazon's binary event stream: bytes cut anywhere become frames whose CRCs hold, and frames of
 // ConverseStream become parts. Source: https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html
 import { EventStreamCodec } from '@smithy/eventstream-codec';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { type ErrorCode, NearfieldError } from '../errors.ts';
 import type { FinishReason, TierPart, Usage } from '../types.ts';
 
@@ -96,18 +96,18 @@ const FINISH: Readonly<Record<string, FinishReason>> = {
 // Unknown fields, `p` padding among them, are left out.
 const startEvent = z.object({
   contentBlockIndex: z.number(),
-  start: z.object({ toolUse: z.object({ toolUseId: z.string(), name: z.string() }).optional() }).optional(),
+  start: z.optional(z.object({ toolUse: z.optional(z.object({ toolUseId: z.string(), name: z.string() })) })),
 });
 const deltaEvent = z.object({
   contentBlockIndex: z.number(),
   delta: z.object({
-    text: z.string().optional(),
-    toolUse: z.object({ input: z.string() }).optional(),
+    text: z.optional(z.string()),
+    toolUse: z.optional(z.object({ input: z.string() })),
   }),
 });
 const stopEvent = z.object({ stopReason: z.string() });
 const metadataEvent = z.object({
-  usage: z.object({ inputTokens: z.number(), outputTokens: z.number() }).optional(),
+  usage: z.optional(z.object({ inputTokens: z.number(), outputTokens: z.number() })),
 });
 
 /** Parts out of ConverseStream's frames, ended by one `finish`. @throws the exception a frame carries */

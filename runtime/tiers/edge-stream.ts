@@ -1,7 +1,7 @@
 // Owns reading OpenAI's event stream: bytes cut anywhere, inside a character or an event, become parts; an
 // error, early or late, becomes a code.
 import { createParser } from 'eventsource-parser';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { type ErrorCode, NearfieldError } from '../errors.ts';
 import type { FinishReason, TierPart, Usage } from '../types.ts';
 import { chunksOf, refusalOf } from './upstream.ts';
@@ -30,42 +30,28 @@ export async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
 
 const passage = z.object({
   documentId: z.string(),
-  title: z.string().optional(),
+  title: z.optional(z.string()),
   start: z.number(),
   end: z.number(),
   text: z.string(),
   similarity: z.number(),
 });
-
+const toolCall = z.object({
+  index: z.number(),
+  id: z.nullish(z.string()),
+  function: z.nullish(z.object({ name: z.nullish(z.string()), arguments: z.nullish(z.string()) })),
+});
+const delta = z.object({
+  content: z.nullish(z.string()),
+  refusal: z.nullish(z.string()),
+  tool_calls: z.nullish(z.array(toolCall)),
+});
 const chunkData = z.object({
-  model: z.string().nullish(),
-  choices: z
-    .array(
-      z.object({
-        delta: z
-          .object({
-            content: z.string().nullish(),
-            refusal: z.string().nullish(),
-            tool_calls: z
-              .array(
-                z.object({
-                  index: z.number(),
-                  id: z.string().nullish(),
-                  function: z
-                    .object({ name: z.string().nullish(), arguments: z.string().nullish() })
-                    .nullish(),
-                }),
-              )
-              .nullish(),
-          })
-          .nullish(),
-        finish_reason: z.string().nullish(),
-      }),
-    )
-    .nullish(),
-  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish(),
-  error: z.unknown().optional(),
-  nearfield: z.object({ sources: z.array(passage).optional() }).nullish(),
+  model: z.nullish(z.string()),
+  choices: z.nullish(z.array(z.object({ delta: z.nullish(delta), finish_reason: z.nullish(z.string()) }))),
+  usage: z.nullish(z.object({ prompt_tokens: z.number(), completion_tokens: z.number() })),
+  error: z.optional(z.unknown()),
+  nearfield: z.nullish(z.object({ sources: z.optional(z.array(passage)) })),
 });
 type Chunk = z.output<typeof chunkData>;
 
@@ -102,10 +88,10 @@ export async function* partsOf(
 
 function* deltasOf({ choices, nearfield }: Chunk): Generator<TierPart, void, void> {
   if (nearfield?.sources !== undefined) yield { type: 'sources', passages: nearfield.sources };
-  const delta = choices?.[0]?.delta;
-  const text = delta?.content ?? delta?.refusal;
+  const said = choices?.[0]?.delta;
+  const text = said?.content ?? said?.refusal;
   if (text) yield { type: 'text-delta', text };
-  for (const { index, id, function: fn } of delta?.tool_calls ?? []) {
+  for (const { index, id, function: fn } of said?.tool_calls ?? []) {
     yield {
       type: 'tool-call-delta',
       index,
