@@ -29,8 +29,12 @@ const config: UserConfig = defineConfig({
   base: './', // any folder of any static host will do
   resolve: { conditions: ['nearfield-source', 'module', 'browser', 'development|production'] },
   worker: { format: 'es' },
-  // Its WASM lies beside its module; a pre-bundled copy would look for it elsewhere.
-  optimizeDeps: { exclude: ['@libsql/libsql-wasm-experimental'] },
+  // Their WASM lies beside their modules; a pre-bundled copy would look for it elsewhere.
+  optimizeDeps: {
+    exclude: ['@libsql/libsql-wasm-experimental', 'onnxruntime-web'],
+    // Named, or finding them at the first import would reload the page under a test.
+    include: ['@huggingface/tokenizers', 'idb', 'zod'],
+  },
   define: {
     __NEARFIELD_MODEL__: JSON.stringify({
       id: manifest.id,

@@ -25,7 +25,7 @@ describe('the page model', () => {
   it('opens once for many callers and adds up the bytes of all files', async () => {
     let opened = 0;
     const seen: number[] = [];
-    const model = createPageModel(facts, async (onBytes) => {
+    const model = createPageModel(facts, async (_id, onBytes) => {
       opened += 1;
       onBytes('weights', 30);
       seen.push(model.state.value.loadedBytes);

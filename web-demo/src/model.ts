@@ -16,7 +16,10 @@ export interface ModelFacts {
 }
 
 /** Opens the real embedder; `onBytes` gets the bytes of each file that are here, verified or on their way. */
-export type OpenEmbedder = (onBytes: (path: string, bytes: number) => void) => Promise<Embedder>;
+export type OpenEmbedder = (
+  modelId: string,
+  onBytes: (path: string, bytes: number) => void,
+) => Promise<Embedder>;
 
 export interface PageModel {
   readonly state: ReadonlySignal<ModelState>;
@@ -47,7 +50,7 @@ export function createPageModel(facts: ModelFacts, openEmbedder: OpenEmbedder): 
     const loaded = new Map<string, number>();
     change({ phase: 'loading', loadedBytes: 0, error: undefined });
     try {
-      const embedder = await openEmbedder((path, bytes) => {
+      const embedder = await openEmbedder(id, (path, bytes) => {
         loaded.set(path, bytes);
         change({ loadedBytes: [...loaded.values()].reduce((sum, part) => sum + part, 0) });
       });

@@ -11,17 +11,5 @@ export const PAGE_POLICY: PolicyDocument = {
       when: { origin: ['document'] },
       narrow: { farthest: 'device' },
     },
-    {
-      id: 'consent-needed',
-      why: 'You have not let this question leave the device.',
-      when: { consentBelow: 'edge' },
-      narrow: { farthest: 'device' },
-    },
-    {
-      id: 'cloud-consent-needed',
-      why: 'You have let this question go to the edge, not to the cloud.',
-      when: { consentBelow: 'cloud' },
-      narrow: { farthest: 'edge' },
-    },
   ],
 };

@@ -1,9 +1,8 @@
 // Owns the real runtime behind the page: this device first, then the edge worker where there is one and the
 // person allows it. Opens nothing before it is needed; reaches nobody but the page's own site and the edge.
 import { type ChatRequest, createRuntime, type Tier, type TierKind } from 'nearfield';
-import { type ControllableCache, createSemanticCache } from 'nearfield/cache';
-import { openIndexedDbCacheStore } from 'nearfield/cache/indexeddb';
-import { createMemoryCacheStore } from 'nearfield/cache/memory';
+import { createSemanticCache } from 'nearfield/cache';
+import { openBrowserCacheStore } from 'nearfield/cache/browser';
 import {
   createEgress,
   createPatternDetector,
@@ -12,37 +11,41 @@ import {
   exportReceipts,
   verifyReceipts,
 } from 'nearfield/policy';
-import { createAnswerer } from 'nearfield/tasks';
+import { type Answerer, createAnswerer } from 'nearfield/tasks';
 import { createTelemetry, createWebTelemetryStore } from 'nearfield/telemetry';
 import { createDeviceTier } from 'nearfield/tiers/device';
+import { createEdgeTier } from 'nearfield/tiers/edge';
 import type { AppRuntime, ChainCheck, Question } from './app-runtime.ts';
 import type { PageModel } from './model.ts';
 import { PAGE_POLICY } from './policy.ts';
+import { startReporting } from './reporting.ts';
 
 export interface AppRuntimeOptions {
   readonly model: PageModel;
   /** Base URL of the edge worker; absent when there is none. */
   readonly edgeUrl?: URL | undefined;
-  /** Tiers beyond the device, near to far. */
-  readonly remoteTiers?: readonly Tier[] | undefined;
 }
 
 /** Answers of one browser are one scope: whoever uses it sees the same documents. */
 const SCOPE = 'this-browser';
 
-export function createAppRuntime({ model, edgeUrl, remoteTiers = [] }: AppRuntimeOptions): AppRuntime {
+export function createAppRuntime({ model, edgeUrl }: AppRuntimeOptions): AppRuntime {
   const { embedder } = model;
-  const answerer = createAnswerer({ embedder });
+  const answerer = afterIndexing(createAnswerer({ embedder }));
   const detector = createPatternDetector();
   const policy = createPolicy(PAGE_POLICY, { detectors: [detector] });
   const egress = createEgress({ allowHosts: edgeUrl === undefined ? [] : [edgeUrl.host] });
   const telemetry = createTelemetry({
     store: createWebTelemetryStore({ storage: localStorage, locks: navigator.locks }),
   });
-  const cache = openCache(embedder.embed);
+  const cache = createSemanticCache({
+    store: openBrowserCacheStore({ name: 'demo' }),
+    embed: async (texts, options) => (await embedder.embed(texts, options)).embeddings,
+  });
+  if (edgeUrl !== undefined) startReporting(telemetry, egress, edgeUrl);
   let consent: TierKind = 'device';
   const runtime = createRuntime({
-    tiers: [createDeviceTier({ answerer }), ...remoteTiers],
+    tiers: [createDeviceTier({ answerer }), ...farTiers(edgeUrl)],
     policy,
     egress,
     cache,
@@ -95,6 +98,31 @@ export function createAppRuntime({ model, edgeUrl, remoteTiers = [] }: AppRuntim
   };
 }
 
+/** A question waits for the indexing under way: the same document is never embedded twice at once. */
+function afterIndexing(answerer: Answerer): Answerer {
+  let underWay: Promise<unknown> = Promise.resolve();
+  return {
+    index: {
+      clear: () => answerer.index.clear(),
+      get(documents, options) {
+        const work = answerer.index.get(documents, options);
+        underWay = Promise.allSettled([underWay, work]);
+        return work;
+      },
+    },
+    async find(question, documents, options) {
+      await underWay;
+      options?.signal?.throwIfAborted();
+      return await answerer.find(question, documents, options);
+    },
+  };
+}
+
+/** The page speaks to the edge worker alone; the cloud, where there is one, is behind it. */
+function farTiers(edgeUrl: URL | undefined): readonly Tier[] {
+  return edgeUrl === undefined ? [] : [createEdgeTier({ baseUrl: new URL('v1', edgeUrl).href })];
+}
+
 function requestOf(question: Question): ChatRequest {
   const earlier = question.history.flatMap((turn) => [
     { role: 'user' as const, content: turn.question },
@@ -107,14 +135,4 @@ function requestOf(question: Question): ChatRequest {
     cache: question.cache ?? 'use',
     documents: question.documents.length > 0 ? question.documents : undefined,
   };
-}
-
-type Embed = PageModel['embedder']['embed'];
-
-/** Kept in this browser; where it refuses storage, answers are kept until the page closes. */
-function openCache(embed: Embed): ControllableCache {
-  return createSemanticCache({
-    store: openIndexedDbCacheStore().catch(() => createMemoryCacheStore()),
-    embed: async (texts, options) => (await embed(texts, options)).embeddings,
-  });
 }

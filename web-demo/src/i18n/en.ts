@@ -125,7 +125,7 @@ export const en = {
   'cache.bypass': 'Not used',
   'step.policy': 'Policy',
   'step.cache': 'Cache lookup',
-  'step.route': 'Route',
+  'step.route': 'Answering',
   'step.tier': 'Tier',
   'step.stream': 'Stream',
   'step.cache-write': 'Cache write',

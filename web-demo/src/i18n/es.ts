@@ -120,7 +120,7 @@ export const es: Messages = {
   'cache.bypass': 'Sin usar',
   'step.policy': 'Política',
   'step.cache': 'Consulta de caché',
-  'step.route': 'Ruta',
+  'step.route': 'Respuesta',
   'step.tier': 'Nivel',
   'step.stream': 'Flujo',
   'step.cache-write': 'Escritura en caché',

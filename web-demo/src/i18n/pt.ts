@@ -119,7 +119,7 @@ export const pt: Messages = {
   'cache.bypass': 'Não usada',
   'step.policy': 'Política',
   'step.cache': 'Consulta da cache',
-  'step.route': 'Rota',
+  'step.route': 'Resposta',
   'step.tier': 'Nível',
   'step.stream': 'Fluxo',
   'step.cache-write': 'Escrita na cache',
