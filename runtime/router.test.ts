@@ -177,6 +177,15 @@ describe('fallback', () => {
   });
 });
 
+it('never hands on what a foreign error says', async () => {
+  const { device } = three();
+  device.next(fails(new TypeError('Cannot read ann@example.com')));
+  const error = await rejection(setup([device]).route());
+  expect(error.code).toBe('internal');
+  expect(error.message).toContain('device (unknown)');
+  expect(error.message).not.toContain('ann');
+});
+
 describe('nobody', () => {
   it('says what exists, why each was left out and what to do', async () => {
     const device = createFakeTier({ id: 'extractive', can: () => false });

@@ -47,10 +47,10 @@ export function nobody(left: readonly LeftOut[], decision: PolicyDecision): Near
   return new NearfieldError('no-tier', `No tier may answer: ${listed}. ${remedy}`);
 }
 
-/** One failure is rethrown as it came; of several, the last one's code stands, since its tier reached farthest. */
+/** A single failure of ours is rethrown as it came; of several, the last code stands: its tier reached farthest. */
 export function allFailed(attempts: readonly Attempt[], errors: readonly unknown[]): unknown {
   const last = errors.at(-1);
-  if (errors.length === 1) return last;
+  if (errors.length === 1 && isNearfieldError(last)) return last;
   const listed = attempts.map(({ tier, code }) => `${tier.id} (${code})`).join(', ');
   const retryAfterMs = retryAfterOf(last);
   return new NearfieldError(
