@@ -1,40 +1,171 @@
 // Owns the pattern detector: the text as it stands, then every readable form of it, each searched by the
-// same patterns, every find told in the original's offsets.
+// same patterns, every find told in the original's offsets. Text that unfolds into too much to read is
+// reported as unreadable, which keeps the request on the device.
 import type { Span } from '../types.ts';
-import type { Detector } from './detector.ts';
+import { isSsn } from './checksums.ts';
+import { findContext } from './context.ts';
+import {
+  backwardsView,
+  bytesToText,
+  closedUpView,
+  type Decoded,
+  decodeTokens,
+  joinedViews,
+  quotedPrintableView,
+  rot13View,
+  spelledView,
+  unescapeView,
+} from './decode.ts';
+import { type Detector, UnreadableText } from './detector.ts';
 import type { Find } from './find.ts';
 import { fold } from './fold.ts';
+import { inflate } from './inflate.ts';
 import { findNumbers } from './numbers.ts';
 import { findSecrets } from './secrets.ts';
-import { locate, originalView, type View } from './view.ts';
-import { findEmails, findIbans, findLetteredIds, findNetworkAddresses } from './words.ts';
+import { locate, originalView, tokenView, type View } from './view.ts';
+import { findEmails, findIbans, findLetteredIds, findNetworkAddresses, findSaidEmails } from './words.ts';
 
-export function createPatternDetector(): Detector {
+export interface PatternOptions {
+  /** `birth`: dates only after words like "born". `all`: every full date, for clinical text. Default `birth`. */
+  readonly dates?: 'birth' | 'all' | undefined;
+}
+
+/** Encodings inside encodings are followed this deep. */
+const MAX_DEPTH = 3;
+/** All readable forms together may be this many times as long as the text, and a little more. */
+const MAX_GROWTH = 16;
+
+interface Scan {
+  readonly options: PatternOptions;
+  readonly spans: Span[];
+  readonly compressed: Promise<void>[];
+  budget: number;
+}
+
+/** Patterns with check digits over every readable form of a text. No network, no model. */
+export function createPatternDetector(options: PatternOptions = {}): Detector {
   return {
     id: 'pattern',
     detect(text) {
-      const view = fold(originalView(text));
-      return toSpans(view, findAll(view.text));
+      const budget = text.length * MAX_GROWTH + 4096;
+      const scan: Scan = { options, spans: [], compressed: [], budget };
+      read(scan, originalView(text), MAX_DEPTH);
+      if (scan.compressed.length === 0) return scan.spans;
+      return drain(scan);
     },
   };
 }
 
-function findAll(text: string): Find[] {
+/** Opening one may queue another, so wait until none is left. */
+async function drain(scan: Scan): Promise<readonly Span[]> {
+  for (let next = scan.compressed.shift(); next; next = scan.compressed.shift()) await next;
+  return scan.spans;
+}
+
+function read(scan: Scan, view: View, depth: number): void {
+  spend(scan, view);
+  const plain = fold(view);
+  const text = plain.text;
+  const finds = findAll(text, scan.options);
+  keep(scan, plain, finds);
+  if (depth === 0) return;
+  readTurned(scan, plain, finds);
+  for (const reader of [unescapeView, quotedPrintableView]) {
+    const unescaped = reader(plain);
+    if (unescaped) read(scan, unescaped, depth - 1);
+  }
+  for (const decoded of decodeTokens(plain)) readDecoded(scan, plain, decoded, depth - 1);
+}
+
+function readDecoded(scan: Scan, parent: View, decoded: Decoded, depth: number): void {
+  if (decoded.kind === 'text') {
+    read(scan, decoded.view, depth);
+    return;
+  }
+  const { bytes, format, start, end } = decoded;
+  const opened = inflate(bytes, format).then((inside) => {
+    const text = inside && bytesToText(inside, false);
+    if (text !== undefined) read(scan, tokenView(text, parent, start, end), depth);
+    else if (format === 'gzip') throw new UnreadableText();
+  });
+  opened.catch(() => undefined);
+  scan.compressed.push(opened);
+}
+
+/** Forms that keep the text but turn, join or respell it: only finds that are sure in themselves count. */
+function readTurned(scan: Scan, plain: View, finds: readonly Find[]): void {
+  const spelled = spelledView(plain);
+  if (spelled) {
+    const { text } = spelled;
+    keep(scan, spelled, [...findNumbers(text), ...findLetteredIds(text), ...findSaidDigits(spelled)]);
+  }
+  const closed = closedUpView(plain);
+  if (closed) keep(scan, closed, findAll(closed.text, scan.options));
+  const turned = rot13View(plain);
+  if (turned) keep(scan, turned, findSure(turned.text, false));
+  const backwards = backwardsView(plain);
+  if (backwards) keep(scan, backwards, findSure(backwards.text, true));
+  for (const joined of joinedViews(plain)) {
+    keepNew(scan, plain, finds, joined, findSure(joined.text, false));
+  }
+}
+
+function findAll(text: string, options: PatternOptions): Find[] {
   return [
     ...findEmails(text),
+    ...findSaidEmails(text),
     ...findIbans(text),
     ...findLetteredIds(text),
     ...findNumbers(text),
     ...findNetworkAddresses(text),
     ...findSecrets(text),
+    ...findContext(text, options.dates === 'all'),
   ];
 }
 
-function toSpans(view: View, finds: readonly Find[]): Span[] {
-  return finds.map((find) => ({
-    ...locate(view, find.start, find.end),
-    type: find.type,
-    score: find.score,
-    source: `pattern:${find.pattern}`,
-  }));
+/** Check digits, known prefixes, common domains. Numbers only where the digits themselves were turned. */
+function findSure(text: string, numbers: boolean): Find[] {
+  const finds = [...findEmails(text), ...findIbans(text), ...findLetteredIds(text), ...findSecrets(text)];
+  if (numbers) finds.push(...findNumbers(text));
+  return finds.filter((find) => find.score >= 0.9);
+}
+
+/** Seven digits said in words are meant to be written down, whatever they are. */
+function findSaidDigits(spelled: View): Find[] {
+  const finds: Find[] = [];
+  for (const match of spelled.text.matchAll(/\d(?:[+./-]{0,2}\d){6,}/g)) {
+    const start = match.index;
+    const end = start + match[0].length;
+    const range = locate(spelled, start, end);
+    const digits = match[0].replace(/\D/g, '');
+    // Written digits stand for themselves: one character each.
+    if (range.end - range.start < digits.length * 2 || COUNTING.includes(digits)) continue;
+    const type = isSsn(digits) ? 'national-id' : 'other';
+    finds.push({ start, end, type, score: 0.5, pattern: 'said-digits' });
+  }
+  return finds;
+}
+
+const COUNTING = '0123456789';
+
+/** A joined line adds to an address that was whole before the break; such finds say nothing new. */
+function keepNew(scan: Scan, plain: View, finds: readonly Find[], joined: View, more: readonly Find[]): void {
+  const before = finds.map((find) => locate(plain, find.start, find.end));
+  const fresh = more.filter((find) => {
+    const range = locate(joined, find.start, find.end);
+    return before.every((one) => one.end <= range.start || range.end <= one.start);
+  });
+  keep(scan, joined, fresh);
+}
+
+function keep(scan: Scan, view: View, finds: readonly Find[]): void {
+  for (const find of finds) {
+    const { start, end } = locate(view, find.start, find.end);
+    scan.spans.push({ start, end, type: find.type, score: find.score, source: `pattern:${find.pattern}` });
+  }
+}
+
+function spend(scan: Scan, view: View): void {
+  scan.budget -= view.text.length;
+  if (scan.budget < 0) throw new UnreadableText();
 }

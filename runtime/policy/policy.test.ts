@@ -13,7 +13,7 @@ const RANK: Readonly<Record<TierKind, number>> = { device: 0, edge: 1, cloud: 2 
 
 describe('presets', () => {
   it('balanced lets a harmless question reach the cloud', async () => {
-    const { decision } = await createPolicy().review(ask('What is a monad?'), { task });
+    const { decision } = await createPolicy().review(ask('What is a monad?'), { task, consent: 'cloud' });
     expect(decision).toMatchObject({
       farthest: 'cloud',
       sensitivity: 'none',
@@ -23,7 +23,7 @@ describe('presets', () => {
   });
 
   it('balanced sends personal data only as placeholders', async () => {
-    const review = await createPolicy().review(ask('Write to ana@example.com'), { task });
+    const review = await createPolicy().review(ask('Write to ana@example.com'), { task, consent: 'cloud' });
     expect(review.decision).toMatchObject({ farthest: 'cloud', rules: ['personal-redacted'] });
     const { request, redactedByType } = review.redactFor('cloud');
     expect(JSON.stringify(request)).not.toContain('ana@example.com');
@@ -37,10 +37,17 @@ describe('presets', () => {
     ['national-id', 'My SSN is 078-05-1121'],
     ['iban', 'IBAN ES91 2100 0418 4502 0005 1332'],
   ])('balanced keeps a %s on the device', async (type, text) => {
-    const review = await createPolicy().review(ask(text), { task });
+    const review = await createPolicy().review(ask(text), { task, consent: 'cloud' });
     expect(review.decision.farthest).toBe('device');
     expect(review.decision.spanCounts).toEqual({ [type]: 1 });
     expect(() => review.redactFor('edge')).toThrowError(/Policy allows the device, not the edge/);
+  });
+
+  it('balanced goes no farther than the consent, and nowhere without one', async () => {
+    const { decision } = await createPolicy().review(ask('What is a monad?'), { task });
+    expect(decision).toMatchObject({ farthest: 'device', sensitivity: 'none' });
+    const edge = await createPolicy().review(ask('What is a monad?'), { task, consent: 'edge' });
+    expect(edge.decision.farthest).toBe('edge');
   });
 
   it('strict needs consent, and keeps personal data even with it', async () => {
@@ -67,7 +74,7 @@ describe('what the caller asks narrows and never widens', () => {
     await fc.assert(
       fc.asyncProperty(kinds, kinds, async (privacy, consent) => {
         const { decision } = await createPolicy().review(ask('hello', { privacy }), { task, consent });
-        const limit = Math.min(RANK[privacy ?? 'cloud'], RANK[consent ?? 'cloud']);
+        const limit = Math.min(RANK[privacy ?? 'cloud'], RANK[consent ?? 'device']);
         expect(RANK[decision.farthest]).toBe(limit);
       }),
     );

@@ -18,7 +18,55 @@ export function findEmails(text: string): Find[] {
     DOMAIN.lastIndex = skipForward(text, sign + 1);
     const domain = DOMAIN.exec(text);
     if (start < left && domain) {
-      finds.push({ start, end: DOMAIN.lastIndex, type: 'email', score: 0.95, pattern: 'email' });
+      const score = hasCommonEnding(domain[0]) ? 0.95 : 0.7;
+      const end = brokenEnding(text, DOMAIN.lastIndex);
+      finds.push({ start, end, type: 'email', score, pattern: 'email' });
+    }
+  }
+  return finds;
+}
+
+const BROKEN_ENDING = /(?:\.\r?\n|\r?\n\.)[a-z]{2,24}(?![A-Za-z])/y;
+
+/** `ana@mail.example\n.org`: a line break around the last dot cuts the ending off. */
+function brokenEnding(text: string, end: number): number {
+  BROKEN_ENDING.lastIndex = end;
+  const rest = BROKEN_ENDING.exec(text);
+  return rest && hasCommonEnding(rest[0].replace(/\s/g, '')) ? BROKEN_ENDING.lastIndex : end;
+}
+
+const COMMON_ENDINGS: ReadonlySet<string> = new Set(
+  (
+    'com net org edu gov mil int io ai app dev info biz co me tv xyz online site tech store cloud health example test ' +
+    'es pt br mx ar cl pe ve ec uy py bo cr gt cu do pr uk us ca eu de fr it nl be ch at ie se no dk fi pl cz ro gr hu ' +
+    'ru ua tr il in cn jp kr au nz za ng ke eg ma ao mz cv cat gal'
+  ).split(' '),
+);
+
+/** A top-level domain seen often enough to read a mail address out of encoded or broken text. */
+export function hasCommonEnding(domain: string): boolean {
+  return COMMON_ENDINGS.has(domain.slice(domain.lastIndexOf('.') + 1).toLowerCase());
+}
+
+const AT_WORD =
+  /(?:\s?[[({<]\s?|\s)(?:at|arroba)(?:\s?[\])}>]\s?|\s)([A-Za-z0-9-]{1,63}(?:(?:\s?[[({<]\s?|\s)(?:dot|punto|ponto)(?:\s?[\])}>]\s?|\s)[A-Za-z0-9-]{2,63}|\.[A-Za-z0-9-]{2,63}){1,4})/gi;
+const SAID_LOCAL =
+  /(?:[\w+-]{1,64}(?:\.|(?:\s?[[({<]\s?|\s)(?:dot|punto|ponto|underscore|guion bajo|dash|hyphen)(?:\s?[\])}>]\s?|\s))){0,4}[\w+-]{1,64}$/i;
+const MAIL_WORDS = /\b(?:e-?mail\w*|mail\w*|correo\w*|contact\w*|reach|write|escrib\w*|escrev\w*|address)\b/i;
+
+/** `john dot smith at example dot com`, `maria (arroba) ejemplo.es`. */
+export function findSaidEmails(text: string): Find[] {
+  const finds: Find[] = [];
+  for (const match of text.matchAll(AT_WORD)) {
+    const local = SAID_LOCAL.exec(text.slice(Math.max(0, match.index - 100), match.index));
+    if (!local) continue;
+    const start = match.index - local[0].length;
+    const end = match.index + match[0].length;
+    const said = /[[({<]|\barroba\b|\b(?:dot|punto|ponto)\b/i.test(text.slice(start, end));
+    const plausible = said || /[._\d]/.test(local[0]) || precededBy(text, start, MAIL_WORDS);
+    const domain = match[1]!.replace(/\W*\b(?:dot|punto|ponto)\b\W*/gi, '.');
+    if (plausible && hasCommonEnding(domain)) {
+      finds.push({ start, end, type: 'email', score: 0.8, pattern: 'said-email' });
     }
   }
   return finds;

@@ -1,0 +1,308 @@
+// Owns reading what was written in an encoding: escapes (percent, HTML, JSON, quoted-printable), base64,
+// hex, compressed bytes, rot13, reversed, spelled out. Each reader gives a view with the way back. Every
+// pattern is a run of disjoint classes with a bound, so reading is linear in the text.
+import { replaceView, reversedView, tokenView, type View } from './view.ts';
+
+const ESCAPE_HINT = /[%&\\<]/;
+const ESCAPE =
+  /(?:%[0-9A-Fa-f]{2})+|&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?|(?:\\u[0-9A-Fa-f]{4})+|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\x[0-9A-Fa-f]{2})+|\\[nrtbf"'\\/]|<!--[^<>]{0,200}-->|<\/?[A-Za-z][A-Za-z0-9]{0,9}\s?\/?>/g;
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: ' ',
+  commat: '@',
+  period: '.',
+  lowbar: '_',
+  hyphen: '-',
+  dash: '-',
+  num: '#',
+  plus: '+',
+  colon: ':',
+  comma: ',',
+  sol: '/',
+  equals: '=',
+  lpar: '(',
+  rpar: ')',
+  tab: '\t',
+  newline: '\n',
+  shy: '',
+  zwnj: '',
+  zwj: '',
+};
+const CONTROL_ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '', f: '' };
+
+/** Every escape undone once; undefined where there is none. Markup goes, so values it cuts become whole. */
+export function unescapeView(view: View): View | undefined {
+  if (!ESCAPE_HINT.test(view.text)) return undefined;
+  return replaceView(view, ESCAPE, (match) => unescapeOne(match[0]));
+}
+
+const QUOTED = /(?:=[0-9A-F]{2})+/g;
+const QUOTED_HINT = /=[0-9A-F]{2}[^\n]{0,200}=[0-9A-F]{2}/;
+
+/** RFC 2045 quoted-printable. On its own, because `q=51` in a URL looks like it. */
+export function quotedPrintableView(view: View): View | undefined {
+  if (!QUOTED_HINT.test(view.text)) return undefined;
+  return replaceView(view, QUOTED, (match) => bytesToText(fromHex(match[0].replaceAll('=', '')), false));
+}
+
+function unescapeOne(sequence: string): string | undefined {
+  const second = sequence.charAt(1);
+  switch (sequence.charAt(0)) {
+    case '%':
+      return bytesToText(fromHex(sequence.replaceAll('%', '')), false);
+    case '<':
+      return '';
+    case '&':
+      return unescapeEntity(sequence.slice(1).replace(';', ''));
+  }
+  if (sequence.startsWith('\\u{')) return fromCode(Number.parseInt(sequence.slice(3, -1), 16));
+  if (second === 'u') {
+    const units = sequence.match(/[0-9A-Fa-f]{4}/g) ?? [];
+    return units.map((unit) => String.fromCharCode(Number.parseInt(unit, 16))).join('');
+  }
+  if (second === 'x') return bytesToText(fromHex(sequence.replaceAll('\\x', '')), false);
+  return CONTROL_ESCAPES[second] ?? second;
+}
+
+function unescapeEntity(body: string): string | undefined {
+  if (/^#x/i.test(body)) return fromCode(Number.parseInt(body.slice(2), 16));
+  if (body.startsWith('#')) return fromCode(Number(body.slice(1)));
+  return ENTITIES[body] ?? ENTITIES[body.toLowerCase()];
+}
+
+function fromCode(code: number): string | undefined {
+  return code <= 0x10ffff ? String.fromCodePoint(code) : undefined;
+}
+
+/** What a token's bytes hold: text to search, or compressed bytes that need time to open. */
+export type Decoded =
+  | { readonly kind: 'text'; readonly view: View }
+  | {
+      readonly kind: 'compressed';
+      readonly format: 'gzip' | 'deflate';
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly start: number;
+      readonly end: number;
+    };
+
+const BASE64 = /[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,2}/g;
+const HEX = /(?<![0-9A-Fa-f])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s:,;-]{0,2}){6,}/g;
+
+/** Every token of `view` that decodes from base64 or hex to readable text or to compressed bytes. */
+export function decodeTokens(view: View): Decoded[] {
+  const decoded: Decoded[] = [];
+  for (const match of view.text.matchAll(BASE64)) {
+    if (decodeBase64Token(view, match.index, match[0], decoded)) continue;
+    for (const piece of match[0].matchAll(/[^/\n\r]{8,}/g)) {
+      if (piece[0].length < match[0].length) {
+        decodeBase64Token(view, match.index + piece.index, piece[0], decoded);
+      }
+    }
+  }
+  for (const match of view.text.matchAll(HEX)) {
+    const digits = match[0].replace(/0x|\\x|[\s:,;-]/g, '');
+    const length = match[0].trimEnd().length;
+    keepDecoded(view, match.index, match.index + length, fromHex(digits), decoded);
+  }
+  return decoded;
+}
+
+function decodeBase64Token(view: View, start: number, token: string, decoded: Decoded[]): boolean {
+  const bytes = fromBase64(token);
+  return bytes !== undefined && keepDecoded(view, start, start + token.length, bytes, decoded);
+}
+
+function keepDecoded(
+  view: View,
+  start: number,
+  end: number,
+  bytes: Uint8Array<ArrayBuffer>,
+  decoded: Decoded[],
+): boolean {
+  const format = compression(bytes);
+  if (format) {
+    decoded.push({ kind: 'compressed', format, bytes, start, end });
+    return true;
+  }
+  const text = bytesToText(bytes, true);
+  if (text === undefined) return false;
+  decoded.push({ kind: 'text', view: tokenView(text, view, start, end) });
+  return true;
+}
+
+/** RFC 1952 and RFC 1950 magic numbers. */
+function compression(bytes: Uint8Array): 'gzip' | 'deflate' | undefined {
+  if (bytes.length < 10) return undefined;
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8) return 'gzip';
+  const header = (bytes[0]! << 8) | bytes[1]!;
+  return bytes[0] === 0x78 && header % 31 === 0 ? 'deflate' : undefined;
+}
+
+const SEXTETS = new Int8Array(128).fill(-1);
+for (const [value, char] of Array.from(
+  'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+).entries()) {
+  SEXTETS[char.charCodeAt(0)] = value;
+}
+SEXTETS['-'.charCodeAt(0)] = 62;
+SEXTETS['_'.charCodeAt(0)] = 63;
+
+/** Both alphabets, padding optional. Gives up at the third byte when it is neither text nor compressed. */
+function fromBase64(token: string): Uint8Array<ArrayBuffer> | undefined {
+  const bytes = new Uint8Array((token.length * 3) >> 2);
+  let length = 0;
+  let bits = 0;
+  let count = 0;
+  for (let at = 0; at < token.length; at += 1) {
+    const value = SEXTETS[token.charCodeAt(at)] ?? -1;
+    if (value < 0) continue;
+    bits = ((bits << 6) | value) & 0xffffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes[length] = (bits >> count) & 0xff;
+    length += 1;
+    if (length === 3 && !promising(bytes)) return undefined;
+  }
+  return bytes.subarray(0, length);
+}
+
+function promising(bytes: Uint8Array): boolean {
+  if (bytes[0] === 0x1f || bytes[0] === 0x78) return true;
+  for (let at = 0; at < 3; at += 1) {
+    const byte = bytes[at]!;
+    const plain = (byte >= 0x20 && byte < 0x7f) || byte === 9 || byte === 10 || byte === 13;
+    if (!plain && byte < 0xc2 && !(at > 0 && (byte === 0 || byte >= 0x80))) return false;
+  }
+  return true;
+}
+
+function fromHex(digits: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(digits.length >> 1);
+  for (let at = 0; at < bytes.length; at += 1) {
+    bytes[at] = Number.parseInt(digits.slice(at * 2, at * 2 + 2), 16);
+  }
+  return bytes;
+}
+
+const utf8 = new TextDecoder();
+const latin1 = new TextDecoder('latin1');
+
+/** UTF-8, or UTF-16 as some shells write it. `readable` refuses bytes that are no text. */
+export function bytesToText(bytes: Uint8Array<ArrayBuffer>, readable: boolean): string | undefined {
+  const wide = bytes.length >= 12 && bytes[1] === 0 && bytes[3] === 0;
+  const plain = wide ? bytes.filter((_, at) => at % 2 === 0) : bytes;
+  if (isReadable(plain)) return utf8.decode(plain);
+  return readable ? undefined : latin1.decode(plain);
+}
+
+/** Well-formed UTF-8 without control characters. By hand: a decoder that throws costs more than the text. */
+function isReadable(bytes: Uint8Array): boolean {
+  let following = 0;
+  for (const byte of bytes) {
+    if (following > 0) {
+      if (byte >> 6 !== 2) return false;
+      following -= 1;
+    } else if (byte >= 0x80) {
+      if (byte < 0xc2 || byte > 0xf4) return false;
+      following = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : 1;
+    } else if ((byte < 0x20 && (byte < 9 || byte > 13)) || byte === 0x7f) return false;
+  }
+  return following === 0;
+}
+
+const ROT13_HINT = /[A-Za-z]\d|\d[A-Za-z]|\b(?:gur|naq|anzr|cngvrag|cnffjbeq|ahzore)\b/i;
+
+/** Letters turned by thirteen, where something in the text could be an identifier so written. */
+export function rot13View(view: View): View | undefined {
+  if (!ROT13_HINT.test(view.text)) return undefined;
+  const text = view.text.replace(/[A-Za-z]/g, (letter) => {
+    const code = letter.charCodeAt(0);
+    const base = code < 91 ? 65 : 97;
+    return String.fromCharCode(((code - base + 13) % 26) + base);
+  });
+  return { ...view, text };
+}
+
+const REVERSED_HINT =
+  /@|\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d|\d{4}[A-Za-z]{2}\b|[A-Za-z0-9]{12}_/;
+
+export function backwardsView(view: View): View | undefined {
+  return REVERSED_HINT.test(view.text) ? reversedView(view) : undefined;
+}
+
+const LINE_BREAK = /[\w@.+%-]-?\r?\n[ \t>]{0,8}(?=[\w@.+%-])/g;
+
+/**
+ * Lines joined, where a value may have been broken between two of them: every other break in the first
+ * view, the others in the second, so that a value on its own line does not grow into the next.
+ */
+export function joinedViews(view: View): View[] {
+  if (!view.text.includes('\n')) return [];
+  const joined = [0, 1].map((parity) => {
+    let count = 0;
+    return replaceView(view, LINE_BREAK, (match) => {
+      count += 1;
+      return count % 2 === parity ? match[0].charAt(0) : undefined;
+    });
+  });
+  return joined.filter((one) => one !== undefined);
+}
+
+const SPREAD = /(?<!\S)(?:\S[ \n]){5,}\S(?!\S)/g;
+
+/** `j o h n @ …`: single characters with a space between each, closed up. */
+export function closedUpView(view: View): View | undefined {
+  return replaceView(view, SPREAD, (match) => match[0].replace(/[ \n]/g, ''));
+}
+
+const DIGIT_WORDS: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    ['0', 'zero oh cero'],
+    ['1', 'one uno una um uma'],
+    ['2', 'two dos dois duas'],
+    ['3', 'three tres'],
+    ['4', 'four cuatro quatro'],
+    ['5', 'five cinco'],
+    ['6', 'six seis meia'],
+    ['7', 'seven siete sete'],
+    ['8', 'eight ocho oito'],
+    ['9', 'nine nueve nove'],
+    ['-', 'dash hyphen minus guion traco hifen'],
+    ['.', 'dot point punto ponto'],
+    ['+', 'plus mas mais'],
+    ['/', 'slash barra'],
+    ['', 'space espacio espaco'],
+  ].flatMap(([value, words]) => words!.split(' ').map((word) => [word, value!])),
+);
+const WORD = `(?:${Object.keys(DIGIT_WORDS).join('|')})`;
+const SPELLED = new RegExp(
+  String.raw`\b(?:${WORD}|\d{1,4})(?:[\s,.;:/-]{1,3}(?:${WORD}|(?:double|triple|doble) ${WORD}|\d{1,4})){3,}\b`,
+  'gi',
+);
+const SPELLED_HINT = new RegExp(String.raw`\b${WORD}\b[\s,.;:/-]{1,3}(?:${WORD}|\d)\b`, 'i');
+const SPELLED_PIECE = new RegExp(
+  String.raw`(?:(double|triple|doble) )?(${WORD}|\d{1,4})|[\s,.;:/-]{1,3}`,
+  'gi',
+);
+
+/** Digits said in English, Spanish or Portuguese words, written as digits. */
+export function spelledView(view: View): View | undefined {
+  if (!SPELLED_HINT.test(view.text)) return undefined;
+  return replaceView(view, SPELLED, (match) => {
+    const words = match[0].match(new RegExp(String.raw`\b${WORD}\b`, 'gi')) ?? [];
+    return words.length < 3 ? undefined : match[0].replace(SPELLED_PIECE, spelledPiece);
+  });
+}
+
+/** Plain spaces between words vanish; a comma or a dash was meant to part groups. */
+function spelledPiece(piece: string, times: string | undefined, word: string | undefined): string {
+  if (word === undefined) return /^\s+$/.test(piece) ? '' : '-';
+  const digit = DIGIT_WORDS[word.toLowerCase()] ?? word;
+  return times ? digit.repeat(times.toLowerCase() === 'triple' ? 3 : 2) : digit;
+}
