@@ -96,7 +96,9 @@ export function createWebTelemetryStore(options: WebTelemetryStoreOptions): Tele
   const { storage, locks, key = 'nearfield.telemetry' } = options;
   const apply = (change: (stored: unknown) => unknown): void => {
     const before = storage.getItem(key);
-    const after = JSON.stringify(change(before === null ? undefined : parse(before)));
+    const next = change(before === null ? undefined : parse(before));
+    if (next === undefined) return; // nothing stored yet and nothing to store; "undefined" could not be read back
+    const after = JSON.stringify(next);
     if (after !== before) storage.setItem(key, after);
   };
   return {

@@ -221,6 +221,20 @@ it('keeps its state in Web Storage, one writer at a time', async () => {
   expect((await second.status()).period?.requests).toBe(2);
 });
 
+it('is looked at before consent without spending the budget', async () => {
+  const kept = new Map<string, string>();
+  const storage = {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, String(value)), // as Web Storage does
+  };
+  for (let visit = 0; visit < 2; visit += 1) {
+    const telemetry = createTelemetry({ store: createWebTelemetryStore({ storage }) });
+    telemetry.record(traceOf({}));
+    expect(await telemetry.status()).toMatchObject({ consent: 'unasked', budget: { spentEpsilon: 0 } });
+  }
+  expect(kept.size).toBe(0);
+});
+
 it('goes from a page to a published estimate, and each report counts once', async () => {
   const at = setUp();
   const collector = createCollector({ store: createMemoryCollectorStore(), clock: at.clock, k: 1 });
