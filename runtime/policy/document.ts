@@ -95,7 +95,9 @@ export const DEFAULT_SENSITIVITY: Readonly<Record<SpanType, Sensitivity>> = {
 export const SPAN_TYPES: ReadonlySet<string> = new Set(Object.keys(DEFAULT_SENSITIVITY));
 
 const spanType = z.enum(Object.keys(DEFAULT_SENSITIVITY) as [SpanType, ...SpanType[]]);
-const host = z.string().regex(/^[a-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/, {
+/** A host as `URL.host` writes it: lower case, no scheme, no path, no wildcard. */
+export const HOST: RegExp = /^[a-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/;
+const host = z.string().regex(HOST, {
   error: 'expected a lower-case host or host:port without scheme, path or wildcard',
 });
 

@@ -111,7 +111,7 @@ async function sha256Hex(text: string): Promise<string> {
 }
 
 export type Verification =
-  | { readonly ok: true; readonly count: number; readonly head: string }
+  | { readonly ok: true; readonly count: number; readonly first: number; readonly head: string }
   | {
       readonly ok: false;
       /** Index of the first receipt that does not fit. */
@@ -120,7 +120,7 @@ export type Verification =
     };
 
 /**
- * Checks every hash and every link. A chain cut at its end verifies by itself; give the last hash that
+ * Checks every hash and every link; `first` above 1 says that earlier receipts were left out. A chain cut at its end verifies by itself; give the last hash that
  * was seen (`head`) to notice that too.
  */
 export async function verifyReceipts(
@@ -141,7 +141,7 @@ export async function verifyReceipts(
   if (options.head !== undefined && options.head !== head) {
     return { ok: false, index: receipts.length, reason: 'head' };
   }
-  return { ok: true, count: receipts.length, head };
+  return { ok: true, count: receipts.length, first: receipts[0]?.sequence ?? 1, head };
 }
 
 /** One receipt a line. */

@@ -1,0 +1,153 @@
+// Receipts: the chain, its export, what verification notices, two books over one store.
+import 'fake-indexeddb/auto';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Receipt } from '../types.ts';
+import {
+  createMemoryReceiptStore,
+  createReceiptBook,
+  exportReceipts,
+  parseReceipts,
+  type ReceiptStore,
+  verifyReceipts,
+} from './index.ts';
+import { canonicalJson } from './receipts.ts';
+import { createIndexedDbReceiptStore, type IndexedDbReceiptStore } from './receipts-indexeddb.ts';
+
+const draft = (id: string): Omit<Receipt, 'sequence' | 'previous' | 'hash'> => ({
+  requestId: id,
+  atMs: 1_700_000_000_000,
+  tier: { id: 'edge', kind: 'edge' },
+  rules: ['personal-redacted'],
+  redactedByType: { email: 1, person: 2 },
+  bytesOut: 1234,
+  hosts: ['edge.example'],
+});
+
+async function chainOf(length: number): Promise<readonly Receipt[]> {
+  const book = createReceiptBook();
+  await Promise.all(Array.from({ length }, (_, at) => book.issue(draft(`r${at}`))));
+  return book.all();
+}
+
+describe('the chain', () => {
+  it('numbers and links receipts issued at once', async () => {
+    const receipts = await chainOf(20);
+    expect(receipts.map((one) => one.sequence)).toEqual(Array.from({ length: 20 }, (_, at) => at + 1));
+    expect(receipts[0]?.previous).toBe('0'.repeat(64));
+    expect(await verifyReceipts(receipts)).toEqual({
+      ok: true,
+      count: 20,
+      first: 1,
+      head: receipts[19]?.hash,
+    });
+  });
+
+  it('hashes canonical JSON: a known value', async () => {
+    expect(canonicalJson({ b: [1, 'x'], a: { d: null, c: true } })).toBe(
+      '{"a":{"c":true,"d":null},"b":[1,"x"]}',
+    );
+    const [receipt] = await chainOf(1);
+    const { hash, ...body } = receipt!;
+    const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(canonicalJson(body)));
+    expect(hash).toBe(Buffer.from(digest).toString('hex'));
+  });
+
+  it('survives export and import, key order included', async () => {
+    const receipts = await chainOf(5);
+    const back = parseReceipts(exportReceipts(receipts));
+    expect(back).toEqual(receipts);
+    expect((await verifyReceipts(back)).ok).toBe(true);
+  });
+
+  it('notices every single change, removal and swap', async () => {
+    const receipts = await chainOf(6);
+    const edits: ((one: Receipt) => Receipt)[] = [
+      (one) => ({ ...one, bytesOut: 0 }),
+      (one) => ({ ...one, hosts: [] }),
+      (one) => ({ ...one, atMs: one.atMs + 1 }),
+      (one) => ({ ...one, rules: [...one.rules, 'x'] }),
+      (one) => ({ ...one, tier: { id: 'device', kind: 'device' } }),
+      (one) => ({ ...one, redactedByType: { email: 2, person: 2 } }),
+      (one) => ({ ...one, hash: one.hash.replace(/.$/, (c) => (c === '0' ? '1' : '0')) }),
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.nat(5), fc.nat(edits.length - 1), async (at, edit) => {
+        const forged = receipts.with(at, edits[edit]!(receipts[at]!));
+        expect((await verifyReceipts(forged)).ok).toBe(false);
+      }),
+    );
+    for (let at = 1; at < 5; at += 1) {
+      expect((await verifyReceipts(receipts.toSpliced(at, 1))).ok).toBe(false);
+    }
+    expect((await verifyReceipts(receipts.toReversed())).ok).toBe(false);
+  });
+
+  it('notices a cut end only when told the head', async () => {
+    const receipts = await chainOf(4);
+    const cut = receipts.slice(0, 3);
+    expect((await verifyReceipts(cut)).ok).toBe(true);
+    expect(await verifyReceipts(cut, { head: receipts[3]!.hash })).toEqual({
+      ok: false,
+      index: 3,
+      reason: 'head',
+    });
+    expect(await verifyReceipts(receipts.slice(2))).toMatchObject({ ok: true, first: 3 });
+  });
+
+  it.each(['{}', 'nonsense', '{"sequence":1}'])('refuses to read %s as a receipt', (line) => {
+    expect(() => parseReceipts(line)).toThrowError(/Line 1 is not a receipt/);
+  });
+});
+
+describe('stores', () => {
+  const opened: IndexedDbReceiptStore[] = [];
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()));
+  });
+  const stores: readonly [string, () => [ReceiptStore, ReceiptStore]][] = [
+    [
+      'memory',
+      () => {
+        const store = createMemoryReceiptStore();
+        return [store, store];
+      },
+    ],
+    [
+      'indexeddb',
+      () => {
+        const name = `receipts-${crypto.randomUUID()}`;
+        const two: [IndexedDbReceiptStore, IndexedDbReceiptStore] = [
+          createIndexedDbReceiptStore(name),
+          createIndexedDbReceiptStore(name),
+        ];
+        opened.push(...two);
+        return two;
+      },
+    ],
+  ];
+
+  it.each(stores)('%s: two books over one store keep one chain', async (_name, make) => {
+    const [a, b] = make();
+    const books = [createReceiptBook({ store: a }), createReceiptBook({ store: b })];
+    await Promise.all(Array.from({ length: 12 }, (_, at) => books[at % 2]!.issue(draft(`r${at}`))));
+    const all = await books[0]!.all();
+    expect(all).toHaveLength(12);
+    expect(await verifyReceipts(all)).toMatchObject({ ok: true, first: 1 });
+    expect(books.map((book) => book.durable())).toEqual([true, true]);
+  });
+
+  it('a failing store costs durability, never the receipt', async () => {
+    const broken: ReceiptStore = {
+      last: () => Promise.reject(new Error('gone')),
+      append: () => Promise.reject(new Error('gone')),
+      all: () => Promise.reject(new Error('gone')),
+    };
+    const book = createReceiptBook({ store: broken });
+    const first = await book.issue(draft('a'));
+    const second = await book.issue(draft('b'));
+    expect(book.durable()).toBe(false);
+    expect(second.previous).toBe(first.hash);
+    expect(await verifyReceipts(await book.all())).toMatchObject({ ok: true, count: 2 });
+  });
+});
