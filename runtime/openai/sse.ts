@@ -18,17 +18,8 @@ export function eventStream(
   frames: AsyncIterator<string>,
   options: EventStreamOptions,
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
   let pending: Promise<IteratorResult<string>> | undefined;
-  let over = false;
-  let onAbort = (): void => {};
-  /** Nothing may be said to the controller after this; says whether it was the first end. */
-  const end = (): boolean => {
-    const first = !over;
-    over = true;
-    options.signal.removeEventListener('abort', onAbort);
-    return first;
-  };
+  let writer: Writer;
   /** Closes the maker without waiting: one that hangs in `next` would hang here too. */
   const leave = (): void => {
     pending?.catch(() => {});
@@ -37,39 +28,24 @@ export function eventStream(
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        // A reader inside the same page does not always cancel when it aborts.
-        onAbort = () => {
-          if (!end()) return;
-          controller.error(new DOMException('The request was aborted.', 'AbortError'));
-          leave();
-        };
-        if (options.signal.aborted) onAbort();
-        else options.signal.addEventListener('abort', onAbort, { once: true });
+        writer = writerOf(controller, options.signal, leave);
       },
-      async pull(controller) {
-        const send = (text: string): void => {
-          if (!over) controller.enqueue(encoder.encode(text));
-        };
-        const last = (text: string): void => {
-          send(text);
-          if (end()) controller.close();
-        };
+      async pull() {
         pending ??= frames.next();
         try {
           const result = await orSilence(pending, options.heartbeatMs);
-          if (result === undefined) return send(': waiting\n\n');
+          if (result === undefined) return writer.send(': waiting\n\n');
           pending = undefined;
-          if (result.done === true) last('data: [DONE]\n\n');
-          else send(`data: ${result.value}\n\n`);
+          if (result.done === true) writer.last('data: [DONE]\n\n');
+          else writer.send(`data: ${result.value}\n\n`);
         } catch (error) {
-          if (over) return;
           // Nobody reads after an abort; anything else the client must see as an error, not as an end.
-          if (!isAbortError(error)) last(`data: ${options.failureData(error)}\n\n`);
-          else if (end()) controller.error(error);
+          if (isAbortError(error)) writer.fail(error);
+          else writer.last(`data: ${options.failureData(error)}\n\n`);
         }
       },
       cancel() {
-        end();
+        writer.end();
         options.onCancel();
         leave();
       },
@@ -77,6 +53,51 @@ export function eventStream(
     // Nothing is made before it is asked for.
     { highWaterMark: 0 },
   );
+}
+
+/** A stream's pen. Whatever is said after the end is dropped: a reader may leave at any time. */
+interface Writer {
+  send(text: string): void;
+  /** Says this and closes. */
+  last(text: string): void;
+  fail(error: unknown): void;
+  /** True the first time. */
+  end(): boolean;
+}
+
+/** Fails the stream as soon as the signal fires: a reader in the same page does not always cancel then. */
+function writerOf(
+  controller: ReadableStreamDefaultController<Uint8Array>,
+  signal: AbortSignal,
+  onAborted: () => void,
+): Writer {
+  const encoder = new TextEncoder();
+  let over = false;
+  const writer: Writer = {
+    send(text) {
+      if (!over) controller.enqueue(encoder.encode(text));
+    },
+    last(text) {
+      writer.send(text);
+      if (writer.end()) controller.close();
+    },
+    fail(error) {
+      if (writer.end()) controller.error(error);
+    },
+    end() {
+      signal.removeEventListener('abort', abort);
+      const first = !over;
+      over = true;
+      return first;
+    },
+  };
+  const abort = (): void => {
+    writer.fail(new DOMException('The request was aborted.', 'AbortError'));
+    onAborted();
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return writer;
 }
 
 /** The promise, or undefined after so long; the promise stays, to be waited for again. */

@@ -33,6 +33,8 @@ export function chatBodyOf(request: ChatRequest, target: EdgeTarget): object {
       ours && documents.length > 0
         ? documents.map(({ id, title, text }) => ({ id, title, text }))
         : undefined,
+    // In the body, for a header cannot hold every script.
+    scope: ours && target.forwardScope ? request.scope : undefined,
     stream: true,
     stream_options: { include_usage: true },
   };
@@ -64,6 +66,5 @@ export function wishesOf(request: ChatRequest, target: EdgeTarget): Record<strin
   return {
     'nearfield-privacy': request.privacy ?? 'edge',
     ...(cache !== undefined && { 'nearfield-cache': cache }),
-    ...(scope !== undefined && target.forwardScope && { 'nearfield-scope': scope }),
   };
 }

@@ -157,12 +157,11 @@ describe('edge tier', () => {
     const asked = { ...request, scope: 'ann' };
     const kept = await witness();
     await read(kept.tier, asked);
-    expect(kept.seen[0]?.headers.get('nearfield-scope')).toBeNull();
     expect(kept.seen[0]?.headers.get('nearfield-cache')).toBe('bypass');
     expect(kept.server.received()).not.toContain('ann');
     const told = await witness({ forwardScope: true });
-    await read(told.tier, asked);
-    expect(told.seen[0]?.headers.get('nearfield-scope')).toBe('ann');
+    await read(told.tier, { ...asked, scope: 'Анна/日本' });
+    expect(told.seen[0]?.body.scope).toBe('Анна/日本');
     expect(told.seen[0]?.headers.get('nearfield-cache')).toBeNull();
   });
 
