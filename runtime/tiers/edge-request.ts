@@ -34,7 +34,7 @@ export function chatBodyOf(request: ChatRequest, target: EdgeTarget): object {
         ? documents.map(({ id, title, text }) => ({ id, title, text }))
         : undefined,
     // In the body, for a header cannot hold every script.
-    scope: ours && target.forwardScope ? request.scope : undefined,
+    scope: ours && target.forwardScope ? personOf(request) : undefined,
     stream: true,
     stream_options: { include_usage: true },
   };
@@ -61,10 +61,14 @@ function messageOf(message: ChatMessage): Record<string, unknown> {
  */
 export function wishesOf(request: ChatRequest, target: EdgeTarget): Record<string, string> {
   if (target.kind !== 'edge') return {};
-  const scope = request.scope === 'default' ? undefined : request.scope;
-  const cache = scope !== undefined && !target.forwardScope ? 'bypass' : request.cache;
+  const cache = personOf(request) !== undefined && !target.forwardScope ? 'bypass' : request.cache;
   return {
     'nearfield-privacy': request.privacy ?? 'edge',
     ...(cache !== undefined && { 'nearfield-cache': cache }),
   };
+}
+
+/** Whom the request is for, where it says so. */
+function personOf({ scope, user }: ChatRequest): string | undefined {
+  return scope === undefined || scope === 'default' ? user : scope;
 }

@@ -141,7 +141,7 @@ describe('edge tier', () => {
     expect(Object.fromEntries(seen[0]!.headers)).toMatchObject({
       authorization: 'Bearer key-1',
       'nearfield-privacy': 'cloud',
-      'nearfield-cache': 'refresh',
+      'nearfield-cache': 'bypass',
     });
     expect(server.received()).not.toMatch(/heron-42|ann@example/);
   });
@@ -159,6 +159,10 @@ describe('edge tier', () => {
     await read(kept.tier, asked);
     expect(kept.seen[0]?.headers.get('nearfield-cache')).toBe('bypass');
     expect(kept.server.received()).not.toContain('ann');
+    await read(kept.tier, { ...request, user: 'ann' });
+    expect(kept.seen[1]?.headers.get('nearfield-cache')).toBe('bypass');
+    await read(kept.tier, { ...request, scope: 'default' });
+    expect(kept.seen[2]?.headers.get('nearfield-cache')).toBeNull();
     const told = await witness({ forwardScope: true });
     await read(told.tier, { ...asked, scope: 'Анна/日本' });
     expect(told.seen[0]?.body.scope).toBe('Анна/日本');
