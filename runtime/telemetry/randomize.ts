@@ -101,8 +101,11 @@ export function randomNonce(random: RandomBytes): string {
     .replaceAll('=', '');
 }
 
+// One draw at a time, so one place to put it: millions of draws make no garbage.
+const scratch = new Uint8Array(4);
+const scratchView = new DataView(scratch.buffer);
+
 function uint32(random: RandomBytes): number {
-  const bytes = new Uint8Array(4);
-  random(bytes);
-  return new DataView(bytes.buffer).getUint32(0);
+  random(scratch);
+  return scratchView.getUint32(0);
 }
