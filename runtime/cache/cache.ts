@@ -2,16 +2,18 @@
 // the decision. Its failures are counted and end as `bypass` or "not kept"; only an abort is thrown.
 import { isAbortError } from '../errors.ts';
 import type { CachedAnswer, CacheLookup, CacheQuery, Clock } from '../types.ts';
-import { answerText, decodeAnswer, encodeAnswer, isKeepable } from './answer-codec.ts';
-import { type Catalogue, type Match, openCatalogue } from './catalogue.ts';
+import { decodeAnswer, encodeAnswer, isKeepable } from './answer-codec.ts';
+import { type Catalogue, type MetaRows, openCatalogue } from './catalogue.ts';
 import { createControls } from './controls.ts';
+import { BOUND_PREFIX, createErrorBound, type ErrorBound } from './error-bound.ts';
 import { createFreshness, FRESHNESS_PREFIX, type Freshness } from './freshness.ts';
+import { createJudge, type Judge, type Verdict } from './judge.ts';
 import { createKeyring, createScopeSecret, type Keyring, type QueryKeys } from './keys.ts';
+import { createLearning, isSameAnswer, type Learning, WRONG_PREFIX } from './learning.ts';
 import type { ControllableCache, SemanticCacheOptions } from './options.ts';
 import { isUsable, quantise } from './quantise.ts';
 import type { CacheReason } from './reasons.ts';
 import type { CacheStore, EntryHead, StoredVector } from './store.ts';
-import { verify } from './verify.ts';
 
 /** All that is there once the store is open. */
 export interface OpenCache {
@@ -19,6 +21,9 @@ export interface OpenCache {
   readonly keyring: Keyring;
   readonly catalogue: Catalogue;
   readonly freshness: Freshness;
+  readonly bound: ErrorBound;
+  readonly learning: Learning;
+  readonly judge: Judge;
 }
 
 const DEFAULT_MAX_BYTES = 64 * 2 ** 20;
@@ -30,17 +35,17 @@ const ENTRY_OVERHEAD_BYTES = 320;
 
 const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-interface Verdict {
-  readonly reason: CacheReason;
-  readonly match?: Match | undefined;
-  readonly serve: boolean;
-}
-
 /** A cache over a store. Opens lazily; a store that cannot be opened makes every lookup a `bypass`. */
 export function createSemanticCache(options: SemanticCacheOptions): ControllableCache {
-  const { embed, clock = systemClock, maxBytes = DEFAULT_MAX_BYTES, threshold = 0.95 } = options;
+  const { embed, clock = systemClock, maxBytes = DEFAULT_MAX_BYTES } = options;
   const opened: Promise<OpenCache> = open(options, maxBytes);
-  opened.catch(() => undefined);
+  let openCache: OpenCache | undefined;
+  opened.then(
+    (cache) => {
+      openCache = cache;
+    },
+    () => undefined,
+  );
   const vectors = new Map<string, StoredVector>();
   const counts = { hits: 0, stale: 0, misses: 0, bypasses: 0, savedMs: 0 };
   const failures = { storeFailures: 0, embedFailures: 0, reportedWrong: 0 };
@@ -76,20 +81,12 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     }
   }
 
-  function judge(keys: QueryKeys, matches: readonly Match[]): Verdict {
-    const [nearest] = matches;
-    if (nearest === undefined) return { reason: 'empty', serve: false };
-    let refused: CacheReason | undefined;
-    for (const match of matches) {
-      if (match.similarity < threshold) break;
-      const refusal = verify(keys.text, match.head.text);
-      if (refusal === undefined) return { reason: 'similar', match, serve: true };
-      refused ??= `differs-${refusal}`;
-    }
-    return { reason: refused ?? 'far', match: nearest, serve: false };
-  }
-
-  async function serve(cache: OpenCache, head: EntryHead, verdict: Verdict): Promise<CacheLookup> {
+  async function serve(
+    cache: OpenCache,
+    queryId: string,
+    head: EntryHead,
+    verdict: Verdict,
+  ): Promise<CacheLookup> {
     const nowMs = clock.now();
     const similarity = verdict.match?.similarity;
     if (nowMs >= cache.freshness.staleUntilMs(head.expiresAtMs, head.createdAtMs)) {
@@ -101,6 +98,7 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
       return report({ status: 'miss', reason: 'empty' });
     }
     cache.catalogue.touch(head.id, nowMs);
+    cache.learning.served(queryId, head.id, verdict.trial);
     const status = nowMs >= head.expiresAtMs ? 'stale' : 'hit';
     return report({ status, reason: verdict.reason, entryId: head.id, similarity, answer });
   }
@@ -108,16 +106,19 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
   async function find(cache: OpenCache, query: CacheQuery, signal?: AbortSignal): Promise<CacheLookup> {
     const keys = await cache.keyring.keysOf(query);
     const exact = cache.catalogue.get(keys.id);
-    if (exact !== undefined) return await serve(cache, exact, { reason: 'exact', serve: true });
+    if (exact !== undefined) {
+      return await serve(cache, keys.id, exact, { reason: 'exact', serve: true });
+    }
     if (embed === undefined) return report({ status: 'miss', reason: 'empty' });
     const vector = await tryVectorOf(keys, signal);
     if (vector === undefined) return report({ status: 'bypass', reason: 'embed-failed' });
-    const verdict = judge(keys, cache.catalogue.neighbours(keys, vector.values, NEIGHBOURS));
-    const similarity = verdict.match?.similarity;
-    if (!verdict.serve || verdict.match === undefined) {
-      return report({ status: 'miss', reason: verdict.reason, similarity });
+    const matches = cache.catalogue.neighbours(keys, vector.values, NEIGHBOURS);
+    const verdict = await cache.judge.decide(keys, matches, signal);
+    if (verdict.serve && verdict.match !== undefined) {
+      return await serve(cache, keys.id, verdict.match.head, verdict);
     }
-    return await serve(cache, verdict.match.head, verdict);
+    if (verdict.trial !== undefined) cache.learning.await(keys.id, verdict.trial);
+    return report({ status: 'miss', reason: verdict.reason, similarity: verdict.match?.similarity });
   }
 
   async function keep(
@@ -130,7 +131,7 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     const vector = await tryVectorOf(keys, write.signal);
     const nowMs = clock.now();
     const encoded = encodeAnswer(answer);
-    const meta = await learnFromRefresh(cache, keys, answer, nowMs);
+    const meta = await tryToLearn(cache, keys, answer, write.signal);
     const maxAgeMs = write.maxAgeSeconds === undefined ? undefined : write.maxAgeSeconds * 1000;
     const entry = {
       ...keys,
@@ -147,19 +148,35 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     return (await cache.catalogue.put(entry, meta, nowMs)) ? keys.id : undefined;
   }
 
-  /** An answer made again tells how soon answers of this kind change. */
-  async function learnFromRefresh(
+  /** What is not learned costs nothing; the answer is kept all the same. */
+  async function tryToLearn(
+    ...[cache, keys, answer, signal]: Parameters<typeof learnFrom>
+  ): Promise<MetaRows> {
+    try {
+      return await learnFrom(cache, keys, answer, signal);
+    } catch (error) {
+      if (isAbortError(error) || signal?.aborted) throw error;
+      failures.embedFailures += 1;
+      return {};
+    }
+  }
+
+  /** An answer made again tells how soon such answers change; one made beside a match, whether it was right. */
+  async function learnFrom(
     cache: OpenCache,
     keys: QueryKeys,
     answer: CachedAnswer,
-    nowMs: number,
-  ): Promise<Readonly<Record<string, string>>> {
-    const head = cache.catalogue.get(keys.id);
+    signal?: AbortSignal,
+  ): Promise<MetaRows> {
+    const trial = cache.learning.takeTrial(keys.id);
+    const entryId = cache.catalogue.get(keys.id) === undefined ? trial?.entryId : keys.id;
+    const head = entryId === undefined ? undefined : cache.catalogue.get(entryId);
     if (head === undefined) return {};
     const before = decodeAnswer(await cache.store.answer(head.id));
-    if (before === undefined) return {};
-    const changed = answerText(before) !== answerText(answer);
-    return cache.freshness.refreshed(keys.text, nowMs - head.createdAtMs, changed);
+    const same = before && (await isSameAnswer(before, answer, embed, signal));
+    if (same === undefined) return {};
+    if (head.id !== keys.id) return trial === undefined ? {} : cache.learning.observe(trial, same);
+    return cache.freshness.refreshed(keys.text, clock.now() - head.createdAtMs, !same);
   }
 
   /** Runs what touches the store; any failure but an abort is counted and gives `otherwise`. */
@@ -198,10 +215,14 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
       );
     },
     async feedback(entryId, verdict) {
-      if (isClosed || verdict === 'right') return;
-      failures.reportedWrong += 1;
+      if (isClosed) return;
+      if (verdict === 'wrong') failures.reportedWrong += 1;
       await sheltered(
-        async (cache) => void (await cache.catalogue.remove([entryId])),
+        async (cache) => {
+          const { rows, removeEntry } = cache.learning.feedback(entryId, verdict === 'right');
+          await cache.catalogue.note(rows);
+          if (removeEntry) await cache.catalogue.remove([entryId]);
+        },
         () => undefined,
       );
     },
@@ -224,10 +245,14 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     details: () => ({
       bypasses: counts.bypasses,
       ...failures,
-      indexBytes: 0,
+      indexBytes: indexBytes(),
       reasons: { ...reasons },
     }),
   };
+
+  function indexBytes(): number {
+    return openCache?.catalogue.indexBytes() ?? 0;
+  }
 
   async function embedOne(text: string): Promise<Int8Array | undefined> {
     const [vector] = (await embed?.([text], {})) ?? [];
@@ -238,10 +263,15 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
 async function open(options: SemanticCacheOptions, maxBytes: number): Promise<OpenCache> {
   const store = await options.store;
   const secret = options.scopeSecret ?? (await store.claim('scope-secret', createScopeSecret()));
-  const [keyring, catalogue, kept] = await Promise.all([
-    createKeyring(secret),
-    openCatalogue(store, maxBytes),
-    store.meta(FRESHNESS_PREFIX),
-  ]);
-  return { store, keyring, catalogue, freshness: createFreshness(options.ttl ?? {}, kept) };
+  const [keyring, catalogue] = await Promise.all([createKeyring(secret), openCatalogue(store, maxBytes)]);
+  const freshness = createFreshness(options.ttl ?? {}, await store.meta(FRESHNESS_PREFIX));
+  const bound = createErrorBound(options, await store.meta(BOUND_PREFIX));
+  const learning = createLearning(bound, await store.meta(WRONG_PREFIX));
+  const { isReportedWrong } = learning;
+  const judge = createJudge(options, { bound, isReportedWrong, random: options.random ?? secureRandom });
+  return { store, keyring, catalogue, freshness, bound, learning, judge };
+}
+
+function secureRandom(): number {
+  return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 }

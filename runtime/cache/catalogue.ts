@@ -4,6 +4,8 @@ import { isNearfieldError } from '../errors.ts';
 import { allPages, type CacheStore, type EntryHead, type EntryTouch, type StoredEntry } from './store.ts';
 import { createVectorIndex } from './vector-index.ts';
 
+export type MetaRows = Readonly<Record<string, string | null>>;
+
 export interface Match {
   readonly head: EntryHead;
   readonly similarity: number;
@@ -19,9 +21,11 @@ export interface Catalogue {
     count: number,
   ): Match[];
   /** Keeps the entry, evicting as needed. False when the store had no room even after shrinking. */
-  put(entry: StoredEntry, meta: Readonly<Record<string, string>>, nowMs: number): Promise<boolean>;
+  put(entry: StoredEntry, meta: MetaRows, nowMs: number): Promise<boolean>;
   /** Removes what is there of these, and these meta keys. Returns entries removed. */
   remove(ids: readonly string[], metaKeys?: readonly string[]): Promise<number>;
+  /** Keeps meta rows without an entry. */
+  note(meta: MetaRows): Promise<void>;
   /** Notes a use; reaches the store with the next write or after {@link TOUCHES_HELD}. */
   touch(id: string, nowMs: number): void;
   flush(): Promise<void>;
@@ -68,11 +72,7 @@ export async function openCatalogue(store: CacheStore, maxBytes: number): Promis
     return taken;
   }
 
-  async function tryPut(
-    entry: StoredEntry,
-    meta: Readonly<Record<string, string>>,
-    nowMs: number,
-  ): Promise<void> {
+  async function tryPut(entry: StoredEntry, meta: MetaRows, nowMs: number): Promise<void> {
     const remove = victims(heads, bytes + entry.bytes - (heads.get(entry.id)?.bytes ?? 0), budget, nowMs);
     const others = remove.filter((id) => id !== entry.id);
     await store.apply({ remove: others, put: [entry], touch: takeTouches(), meta });
@@ -118,6 +118,9 @@ export async function openCatalogue(store: CacheStore, maxBytes: number): Promis
       return true;
     },
     remove,
+    async note(meta) {
+      if (Object.keys(meta).length > 0) await store.apply({ meta });
+    },
     touch(id, nowMs) {
       const head = heads.get(id);
       if (head === undefined) return;

@@ -6,8 +6,9 @@ import type { Clock } from '../types.ts';
 import { decodeAnswer } from './answer-codec.ts';
 import type { OpenCache } from './cache.ts';
 import { normaliseText } from './keys.ts';
+import { WRONG_PREFIX } from './learning.ts';
 import type { ControllableCache, ExportedEntry, Selection } from './options.ts';
-import { inverseNorm } from './quantise.ts';
+import { cosine } from './quantise.ts';
 import type { EntryHead } from './store.ts';
 
 /** "Everything like this" without a similarity. Unmeasured; a dry run shows what it takes. */
@@ -62,8 +63,10 @@ export function createControls(
     async erase(scope) {
       const cache = await opened;
       const scopeHash = await cache.keyring.scopeHash(scope);
-      const ids = [...cache.catalogue.heads()].filter((head) => head.scopeHash === scopeHash);
-      return await cache.catalogue.remove(ids.map((head) => head.id));
+      const heads = [...cache.catalogue.heads()].filter((head) => head.scopeHash === scopeHash);
+      const ids = heads.map((head) => head.id);
+      const learned = [...cache.bound.forget(scopeHash), ...ids.map((id) => WRONG_PREFIX + id)];
+      return await cache.catalogue.remove(ids, learned);
     },
     async invalidate(selection) {
       const cache = await opened;
@@ -83,11 +86,4 @@ export function createControls(
       return entries;
     },
   };
-}
-
-function cosine(a: Int8Array, b: Int8Array): number {
-  if (a.length !== b.length) return -1;
-  let sum = 0;
-  for (let at = 0; at < a.length; at += 1) sum += a[at]! * b[at]!;
-  return sum * inverseNorm(a) * inverseNorm(b);
 }

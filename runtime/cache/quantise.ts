@@ -24,3 +24,11 @@ export function inverseNorm(values: Int8Array): number {
   for (const value of values) sum += value * value;
   return sum > 0 ? 1 / Math.sqrt(sum) : 0;
 }
+
+/** Of INT8 vectors of one length, -1…1. */
+export function cosine(a: Int8Array, b: Int8Array): number {
+  if (a.length !== b.length) return -1;
+  let sum = 0;
+  for (let at = 0; at < a.length; at += 1) sum += a[at]! * b[at]!;
+  return sum * inverseNorm(a) * inverseNorm(b);
+}

@@ -20,6 +20,7 @@ export type CacheReason =
   | 'empty' // miss: nothing kept for this scope and context
   | 'far' // miss: no neighbour near enough
   | 'uncertain' // miss: near, but the error bound is not kept at this similarity
+  | 'explored' // miss: sure enough, asked again all the same to see whether the bound still holds
   | 'reported-wrong' // miss: this very match was reported wrong
   | 'expired' // miss: found, but past its time and its time to be stale
   | 'guard' // miss: the guard model says it is another question
