@@ -3,7 +3,7 @@
 import { cacheQueryOf } from './cache-key.ts';
 import { type Completion, collect } from './completion.ts';
 import { isAbortError, NearfieldError } from './errors.ts';
-import { createOpenAiHandler } from './openai.ts';
+import { asFetch, createOpenAiHandler } from './openai.ts';
 import { createRouter, type Router } from './router.ts';
 import { CACHE_TIER, NO_USAGE, type Run, receiptDraft, startRun, traceOf } from './run.ts';
 import { systemClock } from './tracer.ts';
@@ -359,7 +359,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       const done = await complete({ ...rest, messages, documents }, call);
       return { ...done, found: done.passages.length > 0 };
     },
-    fetch: (input, init) => handler(new Request(input, init)),
+    fetch: (input, init) => pageFetch(input, init),
     models: () => modelsOf(options),
     traces: () => [...traces],
     receipts: () => receipts.all(),
@@ -372,7 +372,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       await embedder?.dispose();
     },
   };
-  const handler = createOpenAiHandler(runtime);
+  const pageFetch = asFetch(createOpenAiHandler(runtime));
   return runtime;
 }
 
