@@ -169,7 +169,7 @@ const CONTEXTS: readonly Context[] = [
 const ENGLISH_STREET =
   /\b\d{1,6}[A-Za-z]? (?:(?:[NSEW]|North|South|East|West)\.? )?(?:[A-Z0-9][A-Za-z0-9'-]{1,20}\.? ){1,4}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq|Terrace|Way|Highway|Hwy|Parkway|Pkwy|Circle|Cir|Close|Crescent|Mews|Trail|Loop|Alley|Quay)\b\.?(?:[,\n]? ?(?:Apt|Apartment|Suite|Ste|Unit|Floor|Flat|#)\.? ?[A-Za-z0-9-]{1,6})?(?:[,\n] ?[A-Z][A-Za-z' ]{2,25}){0,2}(?:[,\n]? ?[A-Z]{2}[, ]{1,2}\d{5}(?:-\d{4})?)?/g;
 const PO_BOX = /\b(?:P\.? ?O\.? ?Box|Apartado(?: de Correos)?|Caixa Postal) \d{1,6}\b/gi;
-const ANY_DATE = new RegExp(`(?<![\\d/.-])(?:${DATE})(?![\\d/-])`, 'gi');
+const ANY_DATE = new RegExp(`(?<![\\d/.-])(?:${DATE})(?:[T ]\\d{1,2}:\\d{2}(?::\\d{2})?)?(?![\\d/-])`, 'gi');
 const PERSON_THEN_AGE = new RegExp(
   `\\b${NAME}(?=,? \\(?,?(?:age )?\\d{1,3} ?(?:yo|y/o|yrs?|years?|-year|anos)\\b)`,
   'g',
@@ -219,7 +219,8 @@ function findKnownNames(text: string, finds: Find[]): void {
   for (const match of text.matchAll(CAPITALISED)) {
     const words = match[0].split(' ');
     const at = words.findIndex((word) => FIRST_NAMES.has(word.toLowerCase().split('-')[0]!));
-    if (at < 0) continue;
+    // ANA or EVA alone is an acronym more often than a woman.
+    if (at < 0 || (words.length - at === 1 && /^[A-Z]+$/.test(words[at]!))) continue;
     const start = match.index + words.slice(0, at).join(' ').length + (at > 0 ? 1 : 0);
     if (precededBy(text, start, /\b(?:saint|san|santa|sao|st\.?|calle|rua|street|avenida) $/i)) continue;
     keepName(start, words.slice(at).join(' '), words.length - at > 1 ? 0.75 : 0.6, 'first-name', finds);

@@ -2,7 +2,7 @@
 // (loopback aside), no redirects, no cookies, every byte counted before it goes. Whatever is not plainly
 // allowed is `egress-denied`, which never falls back to another tier.
 import { NearfieldError } from '../errors.ts';
-import type { Egress, EgressPermit } from '../types.ts';
+import type { Egress, EgressPermit, GuardedFetch } from '../types.ts';
 import { tierRank } from './decide.ts';
 
 export type PlatformFetch = (input: string, init?: RequestInit) => Promise<Response>;
@@ -50,6 +50,33 @@ export function createEgress(options: EgressOptions): Egress {
         },
       };
     },
+  };
+}
+
+/**
+ * A fetch for public files, such as a model's: GET only, no body, no cookies, no redirects, only these hosts.
+ * It carries nothing of a request, so it needs no decision and leaves no receipt. @throws egress-denied
+ */
+export function createFileFetch(options: {
+  readonly allowHosts: readonly string[];
+  readonly fetch?: PlatformFetch | undefined;
+}): GuardedFetch {
+  const allowed = new Set(options.allowHosts);
+  return async (input, init) => {
+    const request = new Request(input, init);
+    const url = new URL(request.url);
+    if (!allowed.has(url.host)) deny('files may not come from this host');
+    if (request.method !== 'GET') deny('files are fetched by GET alone');
+    const range = request.headers.get('range');
+    const send = options.fetch ?? globalThis.fetch;
+    const response = await send(url.href, {
+      signal: request.signal,
+      redirect: 'manual',
+      ...(range !== null && { headers: { range } }),
+      ...('credentials' in Request.prototype && { credentials: 'omit', referrerPolicy: 'no-referrer' }),
+    });
+    refuseRedirect(response);
+    return response;
   };
 }
 

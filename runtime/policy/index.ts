@@ -13,7 +13,7 @@ export {
   readPolicyDocument,
   type TextOrigin,
 } from './document.ts';
-export { createEgress, type EgressOptions, type PlatformFetch } from './egress.ts';
+export { createEgress, createFileFetch, type EgressOptions, type PlatformFetch } from './egress.ts';
 export { createPatternDetector } from './patterns.ts';
 export { createPolicy, type PolicyOptions } from './policy.ts';
 export {

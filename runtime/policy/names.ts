@@ -35,7 +35,7 @@ export const FIRST_NAMES: ReadonlySet<string> = new Set(
   thomas tiago tiffany tim timothy tina todd tom tomas tommy tony tracy trevor tyler valentina valeria vanesa vanessa vera
   veronica vicente victor victoria vinicius virgilio vitor vivian viviane walter wanda wayne wendy wesley william xavier
   ximena yolanda zachary zoe aisha ahmed ali amir anjali arjun deepak fatimah hassan hiroshi ibrahim jamal kenji khalid lakshmi
-  layla leila mehmet mei min mustafa noor olumide omar oluwaseun priya raj rajesh ravi sanjay sunita svetlana vladimir wei
+  layla leila mehmet mei mustafa noor olumide omar oluwaseun priya raj rajesh ravi sanjay sunita svetlana vladimir wei
   yasmin yuki yusuf zainab tyrone latoya darnell aaliyah malik`
     .split(/\s+/)
     .filter((name) => name !== ''),

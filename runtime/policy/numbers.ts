@@ -90,7 +90,8 @@ function bestWindow(
     const kind = classify(text, shape, window.digits, shape.length === groups.length, groups.length);
     if (!kind) continue;
     const start = openingOf(text, shape[0]!.start);
-    return { find: { start, end: shape.at(-1)!.end, ...kind }, next: window.to + 1 };
+    const end = endOf(text, shape.at(-1)!.end, kind);
+    return { find: { start, end, ...kind }, next: window.to + 1 };
   }
   return undefined;
 }
@@ -127,7 +128,17 @@ function classify(
 }
 
 function touchesLetters(text: string, start: number, end: number): boolean {
-  return /[A-Za-z_]/.test(text.charAt(start - 1)) || /[A-Za-z_]/.test(text.charAt(end));
+  const after =
+    /[A-Za-z_]/.test(text.charAt(end)) && !/^(?:x|ext|ramal)[. ]?\d/i.test(text.slice(end, end + 7));
+  return after || /[A-Za-z_]/.test(text.charAt(start - 1));
+}
+
+const EXTENSION = /\s?(?:x|ext\.?|extension|ramal)\s?\d{1,6}/iy;
+
+/** A phone's extension belongs to it. */
+function endOf(text: string, end: number, kind: Kind): number {
+  EXTENSION.lastIndex = end;
+  return kind.type === 'phone' && EXTENSION.test(text) ? EXTENSION.lastIndex : end;
 }
 
 /** Groupings people and printers use for cards. */
@@ -189,9 +200,10 @@ function phone(
   if (digits.length > 15) return undefined;
   const start = groups[0]!.start;
   const international = text.charAt(start - 1) === '+';
+  // A table of figures or a date is not a phone number, whatever the words before.
+  if (!international && !spelled && (all > 12 || DATE_SHAPE.test(shape))) return undefined;
   const said = precededBy(text, start, PHONE_WORDS);
-  // A row of figures is not a phone number; a date or an IP is not one either.
-  if (!international && !spelled && ((all > 6 && !said) || DATE_SHAPE.test(shape))) return undefined;
+  if (!international && !spelled && !said && all > 6) return undefined;
   if (spelled && !ascending(digits)) return { type: 'phone', score: 0.5, pattern: 'spaced-digits' };
   const kind: Kind = { type: 'phone', score: international || said ? 0.9 : 0.6, pattern: 'phone' };
   return isPhone(digits, { international, said, grouped: groups.length > 1 }) ? kind : undefined;

@@ -13,7 +13,7 @@ import {
   type PlaceholderSession,
   type RandomBytes,
 } from './placeholders.ts';
-import { type RedactOptions, redactRequest } from './redact.ts';
+import { type Redaction, redactRequest } from './redact.ts';
 import { restoreParts } from './restore.ts';
 import { mergeSpans } from './spans.ts';
 
@@ -140,11 +140,12 @@ function createReview(
           `Policy allows the ${decision.farthest}, not the ${kind}. ${decision.explanation}`,
         );
       }
-      const options: RedactOptions = {
-        session: session(),
-        sensitivityOf: (type) => sensitivityOf(rules, type),
-      };
-      const redaction = redactSafely(request, decision.redact[kind] ? spans : undefined, options);
+      const redaction = safely(() =>
+        redactRequest(request, decision.redact[kind] ? spans : undefined, {
+          session: session(),
+          sensitivityOf: (type) => sensitivityOf(rules, type),
+        }),
+      );
       return {
         request: redaction.request,
         redactedByType: redaction.redactedByType,
@@ -154,9 +155,9 @@ function createReview(
   };
 }
 
-function redactSafely(...args: Parameters<typeof redactRequest>): ReturnType<typeof redactRequest> {
+function safely(work: () => Redaction): Redaction {
   try {
-    return redactRequest(...args);
+    return work();
   } catch (error) {
     // The cause may quote the request, so only its kind is told.
     const kind = error instanceof Error ? error.name : typeof error;

@@ -74,10 +74,13 @@ function findPem(
   text: string,
   secret: (start: number, end: number, score: number, name: string) => void,
 ): void {
+  let from = 0;
   for (const match of text.matchAll(PEM_BEGIN)) {
+    if (match.index < from) continue;
     PEM_END.lastIndex = match.index;
     const end = PEM_END.exec(text);
-    secret(match.index, end ? range(end).end : text.length, 1, 'private-key');
+    from = end ? range(end).end : text.length;
+    secret(match.index, from, 1, 'private-key');
   }
 }
 

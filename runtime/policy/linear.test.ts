@@ -1,0 +1,93 @@
+// Patterns must be linear in the text: 100 KB made to provoke backtracking is read in bounded time.
+import { describe, expect, it } from 'vitest';
+import { createPatternDetector } from './index.ts';
+
+const detector = createPatternDetector({ dates: 'all' });
+const signal = new AbortController().signal;
+const SIZE = 100_000;
+
+const seeds = [
+  'a',
+  'A',
+  '1',
+  '@',
+  '[',
+  '%',
+  '&',
+  '=',
+  '\\',
+  '<',
+  '-',
+  '.',
+  ' ',
+  '\n',
+  '+',
+  '(',
+  '/',
+  ':',
+  'é',
+  '\u200b',
+  'Aa ',
+  'A. ',
+  'a.',
+  'a@',
+  'a@a.',
+  'a at ',
+  ' dot ',
+  'one ',
+  '1 ',
+  '1-',
+  '12 ',
+  '1\n',
+  'a\n',
+  'a b ',
+  '%41',
+  '%25',
+  '&#65;',
+  '\\u0041',
+  '=41',
+  '0x41 ',
+  '41 ',
+  'QUFB',
+  'eyJh.',
+  'sk-',
+  'key=',
+  'password: ',
+  'Basic ',
+  'name: ',
+  'Calle A ',
+  '1 Oak ',
+  'Mr. ',
+  'born ',
+  'a:',
+  '::',
+  'ES91',
+  '12345678',
+  'X1',
+  'https://a:b',
+  '-----BEGIN PRIVATE KEY-----',
+  'de la ',
+  'A de ',
+  'January 1, ',
+  'passport no ',
+  '{"a":',
+  '<a ',
+  '_',
+  'EMAIL_1_',
+  '[EMAIL_1_bbbb',
+  '😀',
+];
+
+describe('100 KB of anything', () => {
+  it.each(seeds.map((seed) => [JSON.stringify(seed), seed]))('%s repeated', async (_name, seed) => {
+    const time = async (length: number) => {
+      const text = seed.repeat(Math.ceil(length / seed.length));
+      const began = performance.now();
+      await Promise.resolve(detector.detect(text, { signal })).catch(() => undefined);
+      return performance.now() - began;
+    };
+    await time(1000);
+    // Quadratic work on 100 KB would take minutes; ten seconds leave room for a busy machine.
+    expect(await time(SIZE)).toBeLessThan(10_000);
+  });
+});
