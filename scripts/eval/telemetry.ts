@@ -54,7 +54,7 @@ const command: ScriptCommand = {
               `Within 5 points: every tier's share, in ${CONFIDENCE * 100} % of ${runs} surveys; true mix ${MIX.join('/')} %.`,
               `A device answers one of ${METRIC_IDS.length} questions, so a mix needs ${METRIC_IDS.length} times as many devices as reports.`,
               'Beside reportsWithin5Points: the grid size that fell short, and the one that did.',
-            'RAPPOR: one bit a value, symmetric noise in both stages, same permanent and instant epsilon.',
+              'RAPPOR: one bit a value, symmetric noise in both stages, same permanent and instant epsilon.',
             ],
           },
           given.json ?? false,
