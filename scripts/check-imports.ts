@@ -39,7 +39,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^runtime\/models\.ts$/,
     own: folder('model-files'),
-    packages: /^zod$/,
+    packages: /^zod(\/mini)?$/,
     says: 'models.ts imports leaves, zod and model-files/',
   },
   {
@@ -51,13 +51,13 @@ const RULES: readonly Rule[] = [
   {
     files: /^runtime\/policy\//,
     own: folder('policy'),
-    packages: /^(zod|idb|libphonenumber-js(\/.*)?)$/,
+    packages: /^(zod(\/mini)?|idb|libphonenumber-js(\/.*)?)$/,
     says: 'policy/ imports leaves and itself',
   },
   {
     files: /^runtime\/cache\/(libsql|libsql-[a-z-]+|durable-object)\.ts$/,
     own: folder('cache'),
-    packages: /^(zod|drizzle-orm(\/.*)?|@libsql\/(client|libsql-wasm-experimental)(\/.*)?|node:.*)$/,
+    packages: /^(zod(\/mini)?|drizzle-orm(\/.*)?|@libsql\/(client|libsql-wasm-experimental)(\/.*)?|node:.*)$/,
     says: 'libSQL and Drizzle live in cache/libsql*.ts and cache/durable-object.ts',
   },
   {
@@ -68,20 +68,20 @@ const RULES: readonly Rule[] = [
   },
   {
     files: /^runtime\/engine\//,
-    own: folder('engine'),
-    packages: /^(zod|onnxruntime-web(\/.*)?|@huggingface\/(transformers|tokenizers|jinja)|node:.*)$/,
+    own: /^(runtime\/(engine|model-files)\/|runtime\/(types|errors|messages|models|tracer)\.ts$|models\/)/,
+    packages: /^(zod(\/mini)?|onnxruntime-web(\/.*)?|@huggingface\/(transformers|tokenizers|jinja)|node:.*)$/,
     says: 'engine/ imports leaves and itself; onnxruntime and transformers only here',
   },
   {
     files: /^runtime\/telemetry\//,
     own: folder('telemetry'),
-    packages: /^(zod|idb)$/,
+    packages: /^(zod(\/mini)?|idb)$/,
     says: 'telemetry/ imports leaves and itself',
   },
   {
     files: /^runtime\/tasks\//,
     own: new RegExp(`^(runtime/(tasks|engine)/|${LEAVES})`),
-    packages: /^zod$/,
+    packages: /^zod(\/mini)?$/,
     says: 'tasks/ may import engine/',
   },
   {
@@ -99,14 +99,26 @@ const RULES: readonly Rule[] = [
   {
     files: /^runtime\/(openai|router)(\/.*)?(\.ts)?$/,
     own: new RegExp(`^(runtime/(openai|router)/|${LEAVES})`),
-    packages: /^zod\/mini$/,
+    packages: /^zod(\/mini)?$/,
     says: 'openai and router import leaves',
+  },
+  {
+    files: /^runtime\/(browser|node)\.ts$/,
+    own: /^runtime\//,
+    packages: NONE,
+    says: 'browser.ts and node.ts put the usual parts together and need no package of their own',
   },
   {
     files: /^runtime\/[a-z-]+(\.test)?\.ts$/,
     own: /^runtime\/([a-z-]+\.ts|policy\/index\.ts|openai\/|tasks\/index\.ts)/,
-    packages: /^zod$/,
+    packages: /^zod(\/mini)?$/,
     says: 'runtime.ts imports modules, never an adapter',
+  },
+  {
+    files: /^edge-worker\/worker\.ts$/,
+    own: /^(edge-worker|models|node_modules\/onnxruntime-web\/dist)\//,
+    packages: /^(nearfield(\/.*)?|hono(\/.*)?|drizzle-orm(\/.*)?|@libsql\/client(\/.*)?|cloudflare:.*)$/,
+    says: "worker.ts binds the model and the engine's WASM as modules of the bundle",
   },
   {
     files: /^edge-worker\//,

@@ -1,0 +1,77 @@
+// Owns the usual parts of a runtime in a page, put together: the model in a worker, the cache in libSQL on
+// OPFS, receipts in IndexedDB. Everything here can be handed to `createRuntime` by hand instead.
+import { openBrowserCacheStore } from './cache/browser.ts';
+import { createSemanticCache } from './cache/index.ts';
+import { createBrowserEmbedder } from './engine/browser.ts';
+import type { LoadEvent } from './models.ts';
+import {
+  createEgress,
+  createFileFetch,
+  createPolicy,
+  createReceiptBook,
+  type PolicyDocument,
+  type PresetName,
+} from './policy/index.ts';
+import { createIndexedDbReceiptStore } from './policy/receipts-indexeddb.ts';
+import { createRuntime, type Runtime } from './runtime.ts';
+import { createAnswerer } from './tasks/index.ts';
+import { createDeviceTier, type LocalGenerator } from './tiers/device.ts';
+import { createEdgeTier, type EdgeTierOptions } from './tiers/edge.ts';
+import type { Embedder, TelemetryRecorder, TierKind } from './types.ts';
+
+export interface PageRuntimeOptions {
+  /** Folder that holds `<model>/manifest.json`; relative URLs are the page's. */
+  readonly models: string | URL;
+  /** Default `all-minilm-l6-v2`. */
+  readonly model?: string | undefined;
+  /** Default `'balanced'`. */
+  readonly policy?: PolicyDocument | PresetName | undefined;
+  /** Your edge worker. Without one the page reaches nobody but the models' host. */
+  readonly edge?: EdgeTierOptions | undefined;
+  /** How far the person agreed to go, asked at each request. Default: no further than the device. */
+  readonly consent?: (() => TierKind | undefined) | undefined;
+  /** Name of this app's databases. Default `'nearfield'`. */
+  readonly name?: string | undefined;
+  readonly generator?: LocalGenerator | undefined;
+  readonly telemetry?: TelemetryRecorder | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((event: LoadEvent) => void) | undefined;
+}
+
+export interface PageRuntime extends Runtime {
+  readonly embedder: Embedder;
+}
+
+/**
+ * Loads and verifies the model, then resolves.
+ * @throws integrity-mismatch, model-not-found, model-load-failed, backend-unavailable, AbortError
+ */
+export async function createPageRuntime(options: PageRuntimeOptions): Promise<PageRuntime> {
+  const { model = 'all-minilm-l6-v2', name = 'nearfield', edge, signal, onProgress } = options;
+  const models = new URL(options.models, document.baseURI);
+  const manifest = new URL(`${model}/manifest.json`, models.href.replace(/\/*$/, '/'));
+  const embedder = await createBrowserEmbedder({
+    manifest,
+    fetch: createFileFetch({ allowHosts: [manifest.host] }),
+    signal,
+    onProgress,
+  });
+  const far = edge === undefined ? [] : [createEdgeTier(edge)];
+  const runtime = createRuntime({
+    tiers: [
+      createDeviceTier({ answerer: createAnswerer({ embedder }), generator: options.generator }),
+      ...far,
+    ],
+    policy: createPolicy(options.policy),
+    egress: createEgress({ allowHosts: far.flatMap((tier) => tier.host ?? []) }),
+    receipts: createReceiptBook({ store: createIndexedDbReceiptStore() }),
+    cache: createSemanticCache({
+      store: openBrowserCacheStore({ name }),
+      embed: async (texts, call) => (await embedder.embed(texts, call)).embeddings,
+    }),
+    embedder,
+    consent: options.consent,
+    telemetry: options.telemetry,
+  });
+  return { ...runtime, embedder };
+}
