@@ -3,11 +3,11 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestPage, type TestPage } from '../../scripts/testing/chromium.ts';
+import type { cachePage as CachePage } from './page.fixture.ts';
 import { STORE_CHECKS } from './store.contract.ts';
-import type { cachePage as CachePage } from './testing-page.ts';
 
 declare const cachePage: typeof CachePage;
-const MODULE = `/@fs${new URL('./testing-page.ts', import.meta.url).pathname}`;
+const MODULE = `/@fs${new URL('./page.fixture.ts', import.meta.url).pathname}`;
 
 let site: TestPage;
 let context: BrowserContext;

@@ -7,7 +7,7 @@ import type { CachedAnswer, CacheQuery } from '../types.ts';
 import { type ControllableCache, createSemanticCache, type SemanticCacheOptions } from './index.ts';
 import { createMemoryCacheStore } from './memory.ts';
 import { allPages, type CacheStore } from './store.ts';
-import { answerOf, ask, createFakeClock, embedWords } from './testing.ts';
+import { answerOf, ask, createFakeClock, embedWords } from './testing.fixture.ts';
 
 function create(options: Partial<SemanticCacheOptions> = {}): ControllableCache {
   return createSemanticCache({

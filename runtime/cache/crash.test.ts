@@ -9,7 +9,7 @@ import { allHeads, sampleEntry } from './store.contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nearfield-crash-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const WRITER = new URL('./crash-writer.ts', import.meta.url).pathname;
+const WRITER = new URL('./crash-writer.fixture.ts', import.meta.url).pathname;
 
 /** Starts the writer, kills it after some writes and a moment more. Returns the last number it confirmed. */
 async function writeUntilKilled(url: string, from: number, writes: number, delayMs: number): Promise<number> {

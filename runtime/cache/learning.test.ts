@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type ControllableCache, createSemanticCache, type SemanticCacheOptions } from './index.ts';
 import { createMemoryCacheStore } from './memory.ts';
 import type { CacheStore } from './store.ts';
-import { answerOf, ask, embedWords } from './testing.ts';
+import { answerOf, ask, embedWords } from './testing.fixture.ts';
 
 function create(options: Partial<SemanticCacheOptions> = {}): ControllableCache {
   return createSemanticCache({

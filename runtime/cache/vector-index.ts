@@ -1,6 +1,8 @@
-// Owns nearest neighbours in memory: one flat INT8 block a partition (scope and context), so the filter
-// comes first and costs nothing. Refuses to look into another partition.
+// Owns nearest neighbours in memory: one block of INT8 vectors a partition (scope and context), so the filter
+// comes first and costs nothing. Small partitions are scanned flat, large ones behind 1-bit sketches. Refuses
+// to look into another partition.
 import { inverseNorm } from './quantise.ts';
+import { createSketchPartition } from './sketch-partition.ts';
 
 export interface Neighbour {
   readonly id: string;
@@ -19,16 +21,30 @@ export interface VectorIndex {
   bytes(): number;
 }
 
+/** Rows at which a partition moves behind sketches: there a flat scan takes about a millisecond. */
+const SKETCHED_AT = 2_048;
+
 export function createVectorIndex(): VectorIndex {
   const partitions = new Map<string, Partition>();
+
+  function sketchWhenLarge(key: string, partition: Partition): void {
+    if (partition.size() !== SKETCHED_AT) return;
+    const sketched = createSketchPartition(partition.dims, SKETCHED_AT * 2);
+    if (sketched === undefined) return;
+    for (const [id, values] of partition.rows()) sketched.add(id, values);
+    partitions.set(key, sketched);
+  }
+
   return {
     add(key, id, values) {
       let partition = partitions.get(key);
       if (partition === undefined || partition.dims !== values.length) {
-        partition = createPartition(values.length);
+        partition = createFlatPartition(values.length);
         partitions.set(key, partition);
       }
+      const before = partition.size();
       partition.add(id, values);
+      if (partition.size() > before) sketchWhenLarge(key, partition);
     },
     remove(key, id) {
       const partition = partitions.get(key);
@@ -46,11 +62,13 @@ export function createVectorIndex(): VectorIndex {
   };
 }
 
-interface Partition {
+export interface Partition {
   readonly dims: number;
   add(id: string, values: Int8Array): void;
   remove(id: string): void;
   search(values: Int8Array, count: number): readonly Neighbour[];
+  /** Every id with its vector. */
+  rows(): readonly (readonly [string, Int8Array])[];
   size(): number;
   bytes(): number;
 }
@@ -58,7 +76,7 @@ interface Partition {
 const FIRST_ROWS = 4;
 
 /** Rows lie one after another; removing one moves the last into its place. */
-function createPartition(dims: number): Partition {
+export function createFlatPartition(dims: number): Partition {
   let rows = new Int8Array(FIRST_ROWS * dims);
   let inverseNorms = new Float32Array(FIRST_ROWS);
   const ids: string[] = [];
@@ -115,6 +133,7 @@ function createPartition(dims: number): Partition {
       }
       return best;
     },
+    rows: () => ids.map((id, row) => [id, rows.slice(row * dims, (row + 1) * dims)]),
     size: () => ids.length,
     bytes: () => rows.byteLength + inverseNorms.byteLength,
   };

@@ -6,7 +6,7 @@ import { type ControllableCache, createSemanticCache } from './index.ts';
 import { openIndexedDbCacheStore } from './indexeddb.ts';
 import { openLibsqlWasmCacheStore } from './libsql-wasm.ts';
 import { STORE_CHECKS } from './store.contract.ts';
-import { answerOf, ask, embedWords } from './testing.ts';
+import { answerOf, ask, embedWords } from './testing.fixture.ts';
 
 let cache: ControllableCache | undefined;
 
