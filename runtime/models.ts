@@ -1,7 +1,7 @@
 // Owns what a model is (its manifest) and how its files get here whole: from the app's own store or by
 // the fetch handed in, each checked against bytes and SHA-256 before anyone reads it. Refuses to choose a
 // host: files lie beside the manifest or under the base URL the app names, nowhere else.
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { NearfieldError } from './errors.ts';
 import { type DownloadProgress, downloadFile, type Sleep } from './model-files/download.ts';
 import { sha256Hex } from './model-files/sha256.ts';
@@ -10,12 +10,12 @@ import type { GuardedFetch } from './types.ts';
 
 export type { ModelStore } from './model-files/store.ts';
 
-const positive: z.ZodType<number> = z.int().positive();
+const positive: z.ZodMiniType<number> = z.int().check(z.positive());
 
 /** Relative, below the manifest's folder: a manifest can not name another host or climb out. */
-const relativePath: z.ZodType<string> = z
+const relativePath: z.ZodMiniType<string> = z
   .string()
-  .regex(/^(?!.*(?:^|\/)\.\.(?:\/|$))[\w@-][\w@.+/-]*$/, 'a relative path without ".." or a scheme');
+  .check(z.regex(/^(?!.*(?:^|\/)\.\.(?:\/|$))[\w@-][\w@.+/-]*$/, 'a relative path without ".." or a scheme'));
 
 /** What a file is for. `golden` checks a backend before it is used. */
 export type FileRole = 'weights' | 'tokenizer' | 'golden' | 'config' | 'labels' | 'data' | 'notice' | 'other';
@@ -57,16 +57,16 @@ export interface Manifest {
   readonly data?: unknown;
 }
 
-const fileSchema: z.ZodType<ModelFile> = z.object({
+const fileSchema: z.ZodMiniType<ModelFile> = z.object({
   path: relativePath,
   role: z.enum(['weights', 'tokenizer', 'golden', 'config', 'labels', 'data', 'notice', 'other']),
-  bytes: z.int().nonnegative(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits'),
+  bytes: z.int().check(z.nonnegative()),
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits')),
 });
 
-const manifestSchema: z.ZodType<Manifest> = z.looseObject({
+const manifestSchema: z.ZodMiniType<Manifest> = z.looseObject({
   schema: z.literal(1),
-  id: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes'),
+  id: z.string().check(z.regex(/^[a-z0-9][a-z0-9.-]*$/, 'lower-case letters, digits, dots and dashes')),
   task: z.string(),
   architecture: z.string(),
   dims: positive,
@@ -76,11 +76,11 @@ const manifestSchema: z.ZodType<Manifest> = z.looseObject({
   intermediate: positive,
   vocab: positive,
   maxTokens: positive,
-  layerNormEps: z.number().positive(),
+  layerNormEps: z.number().check(z.positive()),
   pooling: z.enum(['mean', 'cls', 'none']),
-  embedding: z.looseObject({ dims: positive }).optional(),
-  files: z.array(fileSchema).min(1),
-  languages: z.array(z.string()).optional(),
+  embedding: z.optional(z.looseObject({ dims: positive })),
+  files: z.array(fileSchema).check(z.minLength(1)),
+  languages: z.optional(z.array(z.string())),
 });
 
 /** What the page can show while a model comes. */

@@ -32,6 +32,7 @@ function rig(options: Partial<BatcherOptions<number, number>> = {}): Rig {
       timers.add(callback);
       return () => timers.delete(callback);
     },
+    defer: queueMicrotask,
     ...options,
   });
   return {

@@ -15,6 +15,11 @@ export interface BatcherOptions<Row, Result> {
    * answered together ask together. Default 2 ms. A lone client never waits: its batches hold one request.
    */
   readonly lingerMs?: number | undefined;
+  /**
+   * Calls back once whatever has already arrived is handed over, before any wait. Default: after the event
+   * loop has delivered the messages that are there, since a backend that blocks its thread lets them pile up.
+   */
+  readonly defer?: ((callback: () => void) => void) | undefined;
   /** Calls back after `ms` unless cancelled; handed in by tests. */
   readonly timer?: Timer | undefined;
 }
@@ -56,6 +61,7 @@ export function createBatcher<Row, Result>(options: BatcherOptions<Row, Result>)
   const maxQueuedRows = options.maxQueuedRows ?? 1024;
   const lingerMs = options.lingerMs ?? 2;
   const timer = options.timer ?? platformTimer;
+  const defer = options.defer ?? platformDefer();
   const scopes = new Map<string, Pending<Row, Result>[]>();
   let queued = 0;
   let running = false;
@@ -108,11 +114,11 @@ export function createBatcher<Row, Result>(options: BatcherOptions<Row, Result>)
     else schedule();
   }
 
-  /** A microtask later, so that what one tick submits runs as one batch. */
+  /** Deferred, so that what arrives together runs as one batch. */
   function schedule(): void {
     if (running || scheduled || queued === 0) return;
     scheduled = true;
-    queueMicrotask(() => {
+    defer(() => {
       scheduled = false;
       if (lastBatchRequests > 1 && waitingRequests() < lastBatchRequests && lingerMs > 0) linger();
       else void runNext();
@@ -209,3 +215,14 @@ const platformTimer: Timer = (callback, ms) => {
   const id = setTimeout(callback, ms);
   return () => clearTimeout(id);
 };
+
+function platformDefer(): (callback: () => void) => void {
+  if (typeof setImmediate === 'function') return (callback) => void setImmediate(callback);
+  const { port1, port2 } = new MessageChannel();
+  const callbacks: (() => void)[] = [];
+  port1.onmessage = () => callbacks.shift()?.();
+  return (callback) => {
+    callbacks.push(callback);
+    port2.postMessage(undefined);
+  };
+}

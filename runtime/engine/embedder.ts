@@ -1,5 +1,6 @@
 // Owns the in-process embedder: text to ids, ids to batches, batches to the ladder's session, rows back to
 // the callers. Node, workerd and the browser's worker all run this one.
+import { isNearfieldError, NearfieldError } from '../errors.ts';
 import type { LoadedModel } from '../models.ts';
 import type { Embedder, EncoderSession } from '../types.ts';
 import type { BackendFactory } from './backend.ts';
@@ -21,6 +22,7 @@ export interface LocalEmbedderOptions {
   readonly maxQueuedRows?: number | undefined;
   readonly lingerMs?: number | undefined;
   readonly timer?: Timer | undefined;
+  readonly defer?: ((callback: () => void) => void) | undefined;
   readonly onFall?: ((from: string, error: unknown) => void) | undefined;
 }
 
@@ -64,6 +66,7 @@ export function createLocalEmbedder(options: LocalEmbedderOptions): LocalEmbedde
     maxQueuedRows: options.maxQueuedRows,
     lingerMs: options.lingerMs,
     timer: options.timer,
+    defer: options.defer,
   });
   return {
     model: manifest.id,
@@ -96,7 +99,9 @@ function toRung(
     id: factory.id,
     available: () => factory.available(),
     async open(): Promise<OpenRung<EncoderSession>> {
-      const session = await factory.create(model, { threads });
+      const session = await factory.create(model, { threads }).catch((error) => {
+        throw isNearfieldError(error) ? error : loadFailed(factory.id, error);
+      });
       try {
         if (golden !== undefined) await checkSession(session, golden);
       } catch (error) {
@@ -110,6 +115,12 @@ function toRung(
       };
     },
   };
+}
+
+/** A backend's module that can not be imported throws what the platform throws. */
+function loadFailed(id: string, cause: unknown): NearfieldError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new NearfieldError('backend-unavailable', `${id} could not start: ${said.slice(0, 300)}`, { cause });
 }
 
 const TIMING_RUNS = 5;

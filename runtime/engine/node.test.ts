@@ -30,6 +30,8 @@ async function withFile(model: TinyModel, path: string, bytes: Uint8Array<ArrayB
   return { manifest: { ...model.manifest, files }, files: new Map(model.files).set(path, bytes) };
 }
 
+const ortWasm = nodeBackends.filter((entry) => entry.id === 'ort-wasm');
+
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 describe('an embedder in Node', () => {
@@ -119,7 +121,7 @@ describe('what is refused', () => {
       'golden.json',
       json({ ...tinyGolden, embeddings }),
     );
-    const embedder = await createNodeEmbedder({ model: await place(model) });
+    const embedder = await createNodeEmbedder({ model: await place(model), backends: ortWasm });
     await expect(embedder.embed(['a'])).rejects.toMatchObject({ code: 'golden-mismatch' });
     await embedder.dispose();
   });
@@ -128,7 +130,7 @@ describe('what is refused', () => {
 describe('one failure never breaks the next', () => {
   test('a corrupted graph fails to load, and a good one loads after it in the same process', async () => {
     const broken = await withFile(tinyModel({ id: 'broken' }), 'model.onnx', new Uint8Array(1870).fill(7));
-    const embedder = await createNodeEmbedder({ model: await place(broken) });
+    const embedder = await createNodeEmbedder({ model: await place(broken), backends: ortWasm });
     await expect(embedder.embed(['a'])).rejects.toMatchObject({ code: 'model-load-failed' });
     const good = await createNodeEmbedder({ model: await place(tinyModel()) });
     expect((await good.embed(['a'])).embeddings).toHaveLength(1);
@@ -141,7 +143,7 @@ describe('one failure never breaks the next', () => {
       batchTokens: 64,
       available: () => true,
       create: async (model, options) => {
-        const inner = await nodeBackends.find((entry) => entry.id === 'ort-wasm')!.create(model, options);
+        const inner = await ortWasm[0]!.create(model, options);
         let runs = 0;
         return {
           backend: 'kernel',
@@ -156,7 +158,6 @@ describe('one failure never breaks the next', () => {
       },
     };
     const falls: string[] = [];
-    const ortWasm = nodeBackends.filter((entry) => entry.id === 'ort-wasm');
     const embedder = await createNodeEmbedder({
       model: await place(tinyModel()),
       backends: [...ortWasm, dying],

@@ -138,6 +138,13 @@ describe('falling', () => {
     expect(tries).toBe(1);
   });
 
+  test('a request that fails on every rung gets its own error and leaves the engine alive', async () => {
+    const subject = ladder([rung('kernel'), rung('ort-wasm')]);
+    const poison = new NearfieldError('internal', 'index out of range');
+    await expect(subject.use(() => Promise.reject(poison))).rejects.toBe(poison);
+    expect(await subject.use(async (id) => id)).toBe('kernel');
+  });
+
   test('a fault of the request does not fall', async () => {
     const rungs = [rung('ort-webgpu'), rung('kernel')];
     const subject = ladder(rungs);
@@ -157,6 +164,20 @@ describe('falling', () => {
     });
   });
 
+  test('a rung that never opens is left, and closed should it open later', async () => {
+    let stand: (() => void) | undefined;
+    const gate = new Promise<void>((resolve) => {
+      stand = resolve;
+    });
+    const slow = rung('ort-webgpu');
+    const inner = slow.open.bind(slow);
+    const hanging = Object.assign(slow, { open: () => gate.then(() => inner()) });
+    const subject = ladder([hanging, rung('kernel')], { openTimeoutMs: 5 });
+    expect(await subject.warm()).toBe('kernel');
+    stand?.();
+    await expect.poll(() => slow.disposed).toBe(1);
+  });
+
   test('one waiting request may be aborted while the backend opens for the others', async () => {
     let open: (() => void) | undefined;
     const gate = new Promise<void>((resolve) => {
@@ -164,7 +185,7 @@ describe('falling', () => {
     });
     const slow = rung('kernel');
     const inner = slow.open.bind(slow);
-    const subject = ladder([Object.assign(slow, { open: () => gate.then(() => inner(undefined)) })]);
+    const subject = ladder([Object.assign(slow, { open: () => gate.then(() => inner()) })]);
     const abort = new AbortController();
     const aborted = subject.use(async (id) => id, abort.signal);
     const kept = subject.use(async (id) => id);

@@ -11,7 +11,7 @@ export interface Rung<S> {
   readonly id: BackendId;
   available(): boolean | Promise<boolean>;
   /** Opens and checks. Throws where the backend fails its golden check or can not load. */
-  open(signal: AbortSignal | undefined): Promise<OpenRung<S>>;
+  open(): Promise<OpenRung<S>>;
 }
 
 export interface OpenRung<S> {
@@ -34,6 +34,8 @@ export interface LadderOptions<S> {
   readonly choices?: ChoiceStore | undefined;
   /** Front runners timed against each other when nothing is remembered. Default 2; 1 times none. */
   readonly contenders?: number | undefined;
+  /** A rung that has not opened by then is left. Default 60 s: a slow phone compiling a large module. */
+  readonly openTimeoutMs?: number | undefined;
   readonly memory?: { readonly budget: MemoryBudget; readonly bytes: number } | undefined;
   /** Told of each rung left and why; for traces. */
   readonly onFall?: ((from: BackendId, error: unknown) => void) | undefined;
@@ -79,15 +81,23 @@ export function createLadder<S>(options: LadderOptions<S>): Ladder<S> {
   let disposed = false;
 
   async function use<T>(work: (session: S) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const killed: BackendId[] = [];
+    let failure: unknown;
     for (;;) {
       signal?.throwIfAborted();
-      const current = await ensure(signal);
+      const current = await ensure(signal).catch((error) => {
+        // One request that fails on every rung is itself the fault: it must not leave the engine without any.
+        for (const id of killed) dead.delete(id);
+        throw killed.length > 0 && !isAbortError(error) ? failure : error;
+      });
       options.memory?.budget.touch(current);
       using += 1;
       try {
         return await work(current.open.value);
       } catch (error) {
         if (!fallsFrom(error) || disposed) throw error;
+        failure = error;
+        killed.push(current.rung.id);
         await fall(current, error);
       } finally {
         using -= 1;
@@ -161,13 +171,27 @@ export function createLadder<S>(options: LadderOptions<S>): Ladder<S> {
     for (const rung of order) {
       if (standing.length >= contenders) break;
       try {
-        standing.push({ rung, open: await rung.open(undefined) });
+        standing.push({ rung, open: await openInTime(rung) });
       } catch (error) {
         dead.set(rung.id, error);
         options.onFall?.(rung.id, error);
       }
     }
     return await fastest(standing);
+  }
+
+  async function openInTime(rung: Rung<S>): Promise<OpenRung<S>> {
+    const ms = options.openTimeoutMs ?? 60_000;
+    const opening = rung.open();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        // It may stand up after all, with nobody left to close it.
+        opening.then((open) => open.dispose()).catch(() => undefined);
+        reject(new NearfieldError('backend-unavailable', `${rung.id} did not open within ${ms} ms.`));
+      }, ms);
+    });
+    return await Promise.race([opening, late]).finally(() => clearTimeout(timer));
   }
 
   async function fastest(

@@ -11,7 +11,7 @@ const golden = parseGolden(
 
 let workerd: RunningWorkerd;
 beforeAll(async () => {
-  workerd = await startWorkerd({ entry: new URL('./workerd-fixture.ts', import.meta.url) });
+  workerd = await startWorkerd({ entry: new URL('./fixtures/workerd.ts', import.meta.url) });
 });
 afterAll(() => workerd?.stop());
 

@@ -94,7 +94,7 @@ const MODULE_TYPES: Readonly<Record<string, WorkerModule['type']>> = Object.free
 
 /** One ES module plus the files it imports, each as the module type workerd gives its extension. */
 export async function bundleWorker(
-  options: Pick<WorkerdOptions, 'entry' | 'define' | 'minify' | 'compatibilityFlags'>,
+  options: Pick<WorkerdOptions, 'entry' | 'define' | 'minify'>,
 ): Promise<readonly WorkerModule[]> {
   const files = new Map<string, string>();
   const result = await build({
@@ -106,7 +106,7 @@ export async function bundleWorker(
     outfile: 'worker.mjs',
     conditions: ['nearfield-source', 'workerd', 'worker', 'browser'],
     mainFields: ['browser', 'module', 'main'],
-    external: ['cloudflare:*', ...(options.compatibilityFlags?.includes('nodejs_compat') ? ['node:*'] : [])],
+    external: ['cloudflare:*', 'node:*'],
     define: { 'process.env.NODE_ENV': '"production"', ...options.define },
     minify: options.minify ?? false,
     logLevel: 'error',

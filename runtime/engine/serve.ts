@@ -1,0 +1,82 @@
+// Owns the worker's side of the wire: one model on one backend, until the page ends the worker. Which
+// backends exist is handed in by the worker's entry.
+import { NearfieldError, toWireError } from '../errors.ts';
+import { describeModel } from '../models.ts';
+import type { BackendFactory } from './backend.ts';
+import { createLocalEmbedder, type LocalEmbedder } from './embedder.ts';
+import type { FromWorker, ToWorker } from './wire.ts';
+
+/** The part of a worker's global scope used here. */
+export interface WorkerPort {
+  postMessage(message: FromWorker, transfer: Transferable[]): void;
+  addEventListener(type: 'message', listener: (event: MessageEvent<ToWorker>) => void): void;
+}
+
+/** Answers the page's messages; call once, from a worker's entry. */
+export function serveEngine(port: WorkerPort, backends: readonly BackendFactory[]): void {
+  const aborts = new Map<number, AbortController>();
+  let embedder: LocalEmbedder | undefined;
+
+  const answer = async (message: Exclude<ToWorker, { type: 'abort' }>): Promise<FromWorker> => {
+    const { id } = message;
+    if (message.type === 'open') {
+      embedder = open(message, backends);
+      await embedder.warm();
+      await holdLock(message.lifeLock);
+      return { type: 'opened', id, backend: message.backend };
+    }
+    if (embedder === undefined) throw new NearfieldError('internal', 'The worker has no model open.');
+    if (message.type === 'time') return { type: 'timed', id, ms: await embedder.time() };
+    const abort = new AbortController();
+    aborts.set(id, abort);
+    const { texts, scope } = message;
+    const { embeddings, tokens } = await embedder.embed(texts, { signal: abort.signal, scope });
+    return { type: 'embedded', id, values: join(embeddings, embedder.dims), tokens };
+  };
+
+  port.addEventListener('message', ({ data: message }) => {
+    if (message.type === 'abort') {
+      aborts.get(message.target)?.abort();
+      return;
+    }
+    void answer(message)
+      .catch((error): FromWorker => ({ type: 'failed', id: message.id, error: toWireError(error) }))
+      .then((reply) => {
+        aborts.delete(message.id);
+        port.postMessage(reply, reply.type === 'embedded' ? [reply.values.buffer] : []);
+      });
+  });
+}
+
+function open(
+  message: Extract<ToWorker, { type: 'open' }>,
+  backends: readonly BackendFactory[],
+): LocalEmbedder {
+  const factory = backends.find((entry) => entry.id === message.backend);
+  if (factory === undefined) {
+    throw new NearfieldError('backend-unavailable', `This worker has no backend ${message.backend}.`);
+  }
+  const model = describeModel(message.manifest, new Map(message.files));
+  return createLocalEmbedder({ model, backends: [factory], threads: message.threads, contenders: 1 });
+}
+
+/** Resolves once held. Released by the browser when this worker ends, however it ends. */
+function holdLock(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const held = navigator.locks?.request(name, () => {
+      resolve();
+      return new Promise(() => undefined);
+    });
+    // No locks here, or none allowed: then only the worker's own error events speak of its end.
+    if (held === undefined) resolve();
+    else held.catch(() => resolve());
+  });
+}
+
+function join(rows: readonly Float32Array[], dims: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(rows.length * dims);
+  rows.forEach((row, at) => {
+    values.set(row, at * dims);
+  });
+  return values;
+}
