@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseManifest } from '../../models.ts';
+import type { EncoderInput, EncoderSession } from '../../types.ts';
+import { parseGolden } from '../golden.ts';
+import { createKernelEncoder, type KernelOptions } from './index.ts';
+import { compileKernel } from './module.ts';
+import { readInitializers } from './onnx.ts';
+import { createNoise, randomModel, type Shape } from './random-model.ts';
+import { referenceStates, referenceVectors } from './reference.ts';
+
+const SMALL: Shape = {
+  dims: 64,
+  hidden: 64,
+  layers: 2,
+  heads: 2,
+  intermediate: 160,
+  vocab: 90,
+  maxTokens: 60,
+};
+const SHAPES: readonly (readonly [string, Shape])[] = [
+  ['one width throughout', SMALL],
+  ['factorised embeddings', { ...SMALL, embedding: { dims: 24 } }],
+  ['a head of another width', { ...SMALL, dims: 40 }],
+  ['heads of 16, three of them', { ...SMALL, dims: 48, hidden: 48, heads: 3, intermediate: 96 }],
+];
+
+const sessions: EncoderSession[] = [];
+afterEach(async () => {
+  await Promise.all(sessions.splice(0).map((session) => session.dispose()));
+});
+
+async function open(model: ReturnType<typeof randomModel>, options: KernelOptions = {}) {
+  const session = await createKernelEncoder(model.weights, model.manifest, options);
+  sessions.push(session);
+  return session;
+}
+
+function texts(lengths: readonly number[], vocab: number, seed = 7): EncoderInput {
+  const noise = createNoise(seed);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const id = () => Math.min(vocab - 1, Math.floor(((noise() + 1) / 2) * vocab));
+  return { inputIds: Int32Array.from({ length: total }, id), rowTokens: Int32Array.from(lengths) };
+}
+
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [dot, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < a.length; i += 1) {
+    dot += a[i]! * b[i]!;
+    aa += a[i]! ** 2;
+    bb += b[i]! ** 2;
+  }
+  return dot / Math.sqrt(aa * bb);
+}
+
+const rowsOf = (values: Float32Array, width: number) =>
+  Array.from({ length: values.length / width }, (_, at) => values.subarray(at * width, (at + 1) * width));
+
+describe.each(SHAPES)('encoder with %s', (_, shape) => {
+  const model = randomModel(shape);
+  const tensors = readInitializers(model.weights);
+  const input = texts([1, 2, 3, 17, 60, 5], shape.vocab);
+
+  it('agrees with the same model in doubles, pooled and token by token', async () => {
+    const session = await open(model);
+    const pooled = rowsOf(await session.run(input, 'pooled'), shape.dims);
+    referenceVectors(tensors, model.manifest, input).forEach((expected, at) => {
+      expect(cosine(expected, pooled[at]!)).toBeGreaterThan(0.999);
+      expect(Math.hypot(...pooled[at]!)).toBeCloseTo(1, 5);
+    });
+    const states = rowsOf(await session.run(input, 'tokens'), shape.dims);
+    referenceStates(tensors, model.manifest, input).forEach((expected, at) => {
+      expect(cosine(expected, states[at]!)).toBeGreaterThan(0.99);
+    });
+  });
+
+  it('gives the same bits from both builds, on one thread and on three', async () => {
+    const relaxed = await open(model, { module: await compileKernel(false, 'relaxed') });
+    const plain = await open(model, { module: await compileKernel(false, 'plain') });
+    const threads = await open(model, { threads: 3 });
+    expect([relaxed.backend, threads.backend]).toEqual(['kernel', 'kernel-threads']);
+    for (const lengths of [[7], [60], [1, 2, 3, 17, 60, 5], new Array<number>(40).fill(9)]) {
+      const batch = texts(lengths, shape.vocab, lengths.length);
+      for (const output of ['pooled', 'tokens'] as const) {
+        const expected = await relaxed.run(batch, output);
+        expect(await plain.run(batch, output)).toEqual(expected);
+        expect(await threads.run(batch, output)).toEqual(expected);
+      }
+    }
+  });
+});
+
+describe('batches', () => {
+  const model = randomModel(SMALL);
+
+  it('give each text the bits it gets alone, wherever it stands', async () => {
+    const session = await open(model);
+    const lengths = fc.array(fc.integer({ min: 1, max: SMALL.maxTokens }), { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(lengths, fc.nat(), async (chosen, seed) => {
+        const batch = texts(chosen, SMALL.vocab, seed);
+        const together = rowsOf(await session.run(batch, 'pooled'), SMALL.dims);
+        let start = 0;
+        for (const [at, length] of chosen.entries()) {
+          const inputIds = batch.inputIds.subarray(start, start + length);
+          const alone = await session.run({ inputIds, rowTokens: Int32Array.of(length) }, 'pooled');
+          expect(alone).toEqual(together[at]);
+          start += length;
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('longer than a job are cut and joined again', async () => {
+    const session = await open(model);
+    const many = texts(new Array<number>(120).fill(41), SMALL.vocab);
+    const states = await session.run(many, 'tokens');
+    expect(states.length).toBe(120 * 41 * SMALL.dims);
+    const last = { inputIds: many.inputIds.subarray(-41), rowTokens: Int32Array.of(41) };
+    expect(await session.run(last, 'tokens')).toEqual(states.slice(-41 * SMALL.dims));
+    expect(
+      await session.run({ inputIds: new Int32Array(0), rowTokens: new Int32Array(0) }, 'pooled'),
+    ).toEqual(new Float32Array(0));
+  });
+});
+
+it('never grows: a thousand runs leave the memory at its first size', async () => {
+  const made: WebAssembly.Memory[] = [];
+  class Watched extends WebAssembly.Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      super(descriptor);
+      made.push(this);
+    }
+  }
+  const { Memory } = WebAssembly;
+  Object.assign(WebAssembly, { Memory: Watched });
+  const session = await open(randomModel(SMALL)).finally(() => Object.assign(WebAssembly, { Memory }));
+  const buffer = made[0]!.buffer;
+  const bytes = buffer.byteLength;
+  for (let run = 0; run < 1000; run += 1) await session.run(texts([1 + (run % 60), 4], 90, run), 'pooled');
+  expect(made).toHaveLength(1);
+  expect(made[0]!.buffer).toBe(buffer);
+  expect(buffer.byteLength).toBe(bytes);
+});
+
+describe('refuses', () => {
+  const model = randomModel(SMALL);
+
+  it.each([
+    ['a text too long', [61], undefined, 'context-overflow'],
+    ['an empty text', [3, 0], undefined, 'context-overflow'],
+    ['ids beyond the vocabulary', [2], Int32Array.of(1, 90), 'invalid-request'],
+    ['negative ids', [2], Int32Array.of(-1, 3), 'invalid-request'],
+    ['fewer ids than rows say', [3], Int32Array.of(1, 2), 'invalid-request'],
+  ])('%s', async (_, lengths, ids, code) => {
+    const session = await open(model);
+    const input = texts(lengths, 90);
+    await expect(session.run({ ...input, inputIds: ids ?? input.inputIds }, 'pooled')).rejects.toMatchObject({
+      code,
+    });
+  });
+
+  it('models it cannot read, and says which weights are missing', async () => {
+    const { manifest, weights } = model;
+    const other = { ...manifest, architecture: 'llama' };
+    await expect(createKernelEncoder(weights, other)).rejects.toMatchObject({ code: 'model-unsupported' });
+    const deeper = { ...manifest, layers: 3 };
+    await expect(createKernelEncoder(weights, deeper)).rejects.toThrow(/layer\.2\.attention\.qkv/);
+    const larger = { ...manifest, vocab: 91 };
+    await expect(createKernelEncoder(weights, larger)).rejects.toMatchObject({ code: 'model-load-failed' });
+  });
+
+  it('work after dispose, and opening once aborted', async () => {
+    const session = await open(model, { threads: 2 });
+    await session.dispose();
+    await session.dispose();
+    await expect(session.run(texts([2], 90), 'pooled')).rejects.toMatchObject({
+      code: 'backend-unavailable',
+    });
+    await expect(open(model, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+it('reproduces the golden vectors of all-minilm-l6-v2, one thread and two', async () => {
+  const folder = new URL('../../../models/all-minilm-l6-v2/', import.meta.url);
+  const golden = parseGolden(readFileSync(new URL('golden.json', folder)));
+  const manifest = parseManifest(JSON.parse(readFileSync(new URL('manifest.json', folder), 'utf8')));
+  const weights = readFileSync(new URL('onnx/model.onnx', folder));
+  const input = {
+    inputIds: Int32Array.from(golden.inputIds.flat()),
+    rowTokens: Int32Array.from(golden.inputIds, (ids) => ids.length),
+  };
+  const one = await open({ weights, manifest });
+  const vectors = await one.run(input, 'pooled');
+  const cosines = rowsOf(vectors, manifest.dims).map((row, at) => cosine(row, golden.embeddings[at]!));
+  expect(Math.min(...cosines)).toBeGreaterThan(0.99);
+  expect(cosines.reduce((sum, value) => sum + value, 0) / cosines.length).toBeGreaterThan(0.997);
+  const two = await open({ weights, manifest }, { threads: 2 });
+  expect(await two.run(input, 'pooled')).toEqual(vectors);
+});
