@@ -11,6 +11,7 @@ import {
   exportReceipts,
   verifyReceipts,
 } from 'nearfield/policy';
+import { createIndexedDbReceiptStore } from 'nearfield/policy/receipts-indexeddb';
 import { type Answerer, createAnswerer } from 'nearfield/tasks';
 import { createTelemetry, createWebTelemetryStore } from 'nearfield/telemetry';
 import { createDeviceTier } from 'nearfield/tiers/device';
@@ -51,7 +52,7 @@ export function createAppRuntime({ model, edgeUrl }: AppRuntimeOptions): AppRunt
     cache,
     embedder,
     telemetry,
-    receipts: createReceiptBook(),
+    receipts: createReceiptBook({ store: createIndexedDbReceiptStore() }),
     consent: () => consent,
   });
 

@@ -7,6 +7,7 @@ import { useApp } from '../state/app.ts';
 import type { Turn } from '../state/turn.ts';
 import { formatBytes, formatMs, shortHash } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
+import { describeReason } from './cache-reason.ts';
 import { barsOf } from './waterfall.ts';
 
 export function Facts({ turn, end }: { readonly turn: Turn; readonly end: ResponseEnd }): JSX.Element {
@@ -54,7 +55,7 @@ function CacheFacts({ cache }: { readonly cache: CacheReport }): JSX.Element {
     <>
       <dt>{t('facts.cache')}</dt>
       <dd>
-        {cache.reason}
+        {describeReason(cache.reason)}
         {similarity !== undefined && (
           <span class="muted"> · {t('facts.similarity', { value: similarity })}</span>
         )}

@@ -41,18 +41,11 @@ function Turns(): JSX.Element {
   const turns = conversation.turns.value;
   const last = turns.at(-1);
   const scroller = useRef<HTMLDivElement>(null);
-  const id = last?.id;
-  // Follow the newest answer, unless the reader has scrolled up to read an older one.
+  const { id, state } = last ?? {};
+  // The newest question comes to the top, and again when its answer is whole. In between the reader scrolls.
   useEffect(() => {
-    const element = scroller.current;
-    if (element !== null && id !== undefined) element.scrollTop = element.scrollHeight;
-  }, [id]);
-  useEffect(() => {
-    const element = scroller.current;
-    if (element === null) return;
-    const fromEnd = element.scrollHeight - element.scrollTop - element.clientHeight;
-    if (fromEnd < 400) element.scrollTop = element.scrollHeight;
-  }, [last]);
+    scroller.current?.querySelector('.turn:last-of-type')?.scrollIntoView({ block: 'start' });
+  }, [id, state]);
   return (
     <div class="turns" ref={scroller}>
       <div class="turns-head">

@@ -10,6 +10,7 @@ import { Figures, PageFrame } from './page.tsx';
 import { plotOf } from './summary.ts';
 import { useLoaded } from './use-loaded.ts';
 
+const SHOWN_ENTRIES = 50;
 const STATUSES: readonly CacheStatus[] = ['hit', 'stale', 'miss', 'bypass'];
 
 export function CachePage(): JSX.Element {
@@ -40,6 +41,7 @@ export function CachePage(): JSX.Element {
         </>
       )}
       <Plot traces={traces} />
+      <Entries key={stats?.entries} />
       <EraseButton onErased={again} />
     </PageFrame>
   );
@@ -70,6 +72,30 @@ function Plot({ traces }: { readonly traces: readonly Trace[] }): JSX.Element | 
         ))}
       </ul>
     </figure>
+  );
+}
+
+/** Newest first. What stands here is what is kept: the question as it was normalised, and how often it served. */
+function Entries(): JSX.Element | null {
+  const { runtime, conversation } = useApp();
+  const [entries = []] = useLoaded(() => runtime.cacheEntries(), conversation.turns.value);
+  if (entries.length === 0) return null;
+  const newest = [...entries].sort((a, b) => b.createdAtMs - a.createdAtMs).slice(0, SHOWN_ENTRIES);
+  return (
+    <section>
+      <h2>{t('cachePage.entries')}</h2>
+      <ul class="card entries">
+        {newest.map(({ id, text, hits, answer, createdAtMs }) => (
+          <li key={id} class="entry">
+            <span class="entry-text">{text}</span>
+            <span class="entry-figure">{t('cachePage.served', { n: hits })}</span>
+            <span class="entry-figure" title={new Date(createdAtMs).toLocaleString(locale.value)}>
+              {formatMs(answer.costMs, locale.value)}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

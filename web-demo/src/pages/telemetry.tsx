@@ -1,6 +1,6 @@
 // Owns the telemetry page: the notice before anything is recorded, the budget, the outbox as it would go.
 import type { TelemetryStatus } from 'nearfield/telemetry';
-import type { JSX } from 'preact';
+import { Fragment, type JSX } from 'preact';
 import { locale, t } from '../i18n/i18n.ts';
 import { useApp } from '../state/app.ts';
 import { formatBytes } from '../ui/format.ts';
@@ -42,12 +42,12 @@ function Notice(): JSX.Element {
       </p>
       <dl class="pairs wide card metrics">
         {Object.entries(metrics).map(([metric, values]) => (
-          <>
+          <Fragment key={metric}>
             <dt>
               <code>{metric}</code>
             </dt>
             <dd class="muted">{values.join(' · ')}</dd>
-          </>
+          </Fragment>
         ))}
       </dl>
       <p class="note">{t('telemetry.never')}</p>

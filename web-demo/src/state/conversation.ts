@@ -22,6 +22,7 @@ export interface Conversation {
   clear(): void;
 }
 
+const FAR: readonly TierKind[] = ['device', 'edge', 'cloud'];
 const HISTORY_TURNS = 6; // earlier turns handed on; enough for "and on Sundays?", small enough to stay cheap
 
 export function createConversation(options: {
@@ -40,7 +41,7 @@ export function createConversation(options: {
     { cache = 'use', withoutDocuments = false }: AskOptions = {},
   ): Question => {
     const documents = withoutDocuments ? [] : options.documents();
-    const history = documents.length > 0 ? [] : historyOf(turns.value);
+    const history = documents.length > 0 ? [] : historyOf(turns.value, options.privacy.value);
     return { text, documents, history, cache, privacy: options.privacy.value };
   };
 
@@ -79,10 +80,15 @@ export function createConversation(options: {
   };
 }
 
-/** Answered turns only. A question about documents stands alone, so it gets none and repeats can be found. */
-function historyOf(turns: readonly Turn[]): readonly { question: string; answer: string }[] {
+/**
+ * Earlier turns to hand on: answered, allowed at least as far as this one, and none that quotes a document,
+ * because documents never leave. A question about documents stands alone, so that repeats can be found.
+ */
+export function historyOf(turns: readonly Turn[], privacy: TierKind): Question['history'] {
   return turns
-    .filter((turn) => turn.state === 'done' && turn.text !== '')
+    .filter(
+      (turn) => turn.state === 'done' && !turn.searched && FAR.indexOf(turn.privacy) >= FAR.indexOf(privacy),
+    )
     .slice(-HISTORY_TURNS)
     .map((turn) => ({ question: turn.question, answer: turn.text }));
 }

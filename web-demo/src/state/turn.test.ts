@@ -1,5 +1,6 @@
 import { NearfieldError, type StreamPart } from 'nearfield';
 import { describe, expect, it } from 'vitest';
+import { historyOf } from './conversation.ts';
 import { applyFailure, applyPart, errorKeyOf, isNotFound, newTurn } from './turn.ts';
 
 const turn = newTurn('1', 'When?', 'device');
@@ -29,5 +30,22 @@ describe('a turn', () => {
       errorCode: 'no-tier',
     });
     expect(errorKeyOf(applyFailure(turn, new Error('x')).errorCode)).toBe('other');
+  });
+});
+
+describe('what earlier turns are handed on', () => {
+  const done = { ...turn, state: 'done', text: 'answer' } as const;
+
+  it('leaves out answers from documents and turns that were to stay nearer', () => {
+    const turns = [
+      { ...done, question: 'a', privacy: 'cloud', searched: true },
+      { ...done, question: 'b', privacy: 'device' },
+      { ...done, question: 'c', privacy: 'edge' },
+      { ...done, question: 'd', privacy: 'cloud' },
+      { ...done, question: 'e', privacy: 'cloud', state: 'stopped' },
+    ] as const;
+    expect(historyOf(turns, 'cloud').map(({ question }) => question)).toEqual(['d']);
+    expect(historyOf(turns, 'edge').map(({ question }) => question)).toEqual(['c', 'd']);
+    expect(historyOf(turns, 'device').map(({ question }) => question)).toEqual(['b', 'c', 'd']);
   });
 });

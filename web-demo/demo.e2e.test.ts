@@ -1,0 +1,167 @@
+// The built page in a real Chromium, served beside the edge worker as `npm start` does, with an emulated
+// cloud behind it: ask a dropped file, ask again, go offline, let a question travel.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { type RunningEdge, startEdge } from '../edge-worker/node.ts';
+import {
+  type BedrockEmulator,
+  EMULATOR_CREDENTIALS,
+  EMULATOR_REGION,
+  startBedrockEmulator,
+} from '../scripts/emulators/bedrock.ts';
+import { launchChromium } from '../scripts/testing/chromium.ts';
+import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
+
+const OUT = fileURLToPath(new URL('../dist/web-demo-test', import.meta.url));
+const SLOW = { timeout: 90_000 };
+const EMAIL = 'marta.soler@example.org';
+const FEE = 'How much is the yearly fee?';
+const HANDBOOK = `Allotment rules
+
+The gate is locked at nine in the evening. Compost goes into the wooden bin behind the shed.
+The yearly fee is 85 euros and is due on the first of March. Dogs must be kept on a lead.
+Water may be taken from the blue tank only. The secretary is ${EMAIL}.`;
+
+let emulator: BedrockEmulator;
+let edge: RunningEdge;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+const requests: string[] = [];
+const problems: string[] = [];
+
+beforeAll(async () => {
+  vi.stubEnv('NODE_ENV', 'production'); // a test's own value would build a page without its service worker
+  await build({
+    configFile: fileURLToPath(new URL('../vite.config.ts', import.meta.url)),
+    build: { outDir: OUT },
+    logLevel: 'silent',
+  });
+  emulator = await startBedrockEmulator();
+  edge = await startEdge({
+    port: 0,
+    pages: OUT,
+    embedder: createFakeEmbedder(),
+    env: {
+      NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
+      AWS_REGION: EMULATOR_REGION,
+      AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
+      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+    },
+  });
+  browser = await launchChromium();
+  context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 800 } });
+  page = await context.newPage();
+  context.on('request', (request) => requests.push(`${request.method()} ${request.url()}`));
+  page.on('pageerror', (error) => problems.push(error.message));
+  await page.goto(`${edge.url}/`);
+  await ready();
+}, 180_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await edge?.stop();
+  await emulator?.stop();
+});
+
+async function ready(): Promise<void> {
+  await page.waitForSelector('.status[data-phase="ready"], .status[data-phase="failed"]', SLOW);
+  expect(await page.locator('.status').getAttribute('data-phase')).toBe('ready');
+}
+
+/** Asks and returns what the page shows of the newest answer once it is whole. */
+async function ask(question: string): Promise<{ answer: string; facts: string }> {
+  const turns = page.locator('.turn');
+  const before = await turns.count();
+  await page.getByLabel('Your question').fill(question);
+  await page.keyboard.press('Enter');
+  const turn = turns.nth(before);
+  await turn.and(page.locator('[aria-busy="false"]')).waitFor(SLOW);
+  const facts = turn.locator('.facts');
+  return {
+    answer: (await turn.locator('.answer').textContent()) ?? '',
+    facts: (await facts.count()) > 0 ? ((await facts.textContent()) ?? '') : '',
+  };
+}
+
+it('answers from a dropped file with its sentence marked, and sends nothing after load', async () => {
+  await page.locator('input[type=file]').setInputFiles({
+    name: 'allotment.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from(HANDBOOK),
+  });
+  await page.getByText(/\d+ sentences/).waitFor(SLOW);
+  const loaded = requests.length;
+  const { answer, facts } = await ask(FEE);
+  expect(answer).toContain('The yearly fee is 85 euros and is due on the first of March.');
+  expect(facts).toMatch(/This device[\s\S]*0 bytes/);
+  await page.locator('.source').first().click();
+  expect(await page.locator('.viewer mark[data-current]').textContent()).toBe(
+    'The yearly fee is 85 euros and is due on the first of March.',
+  );
+  await page.keyboard.press('Escape');
+  await ask(`Who is ${EMAIL}?`);
+  expect(requests.slice(loaded)).toEqual([]);
+  expect(emulator.received().length).toBe(0);
+});
+
+it('answers the same question from the cache, which can be told it was wrong', async () => {
+  const { facts } = await ask(FEE);
+  expect(facts).toMatch(/Hit/);
+  await page
+    .locator('.turn')
+    .last()
+    .getByRole('button', { name: /Wrong answer/ })
+    .click();
+  await page.getByText('Noted.').waitFor();
+  expect((await ask(FEE)).facts).not.toMatch(/Hit/);
+});
+
+it('keeps its receipts in a chain and lets no other site be reached', async () => {
+  await page.getByRole('link', { name: 'Activity' }).click();
+  await page.getByRole('button', { name: 'Verify the chain' }).click();
+  await page.getByText(/receipts fit the chain/).waitFor();
+  const strangers: string[] = [];
+  const stranger = createServer((request) => strangers.push(request.url ?? ''));
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+  const { port } = stranger.address() as AddressInfo;
+  await page.evaluate(async (url) => {
+    const image = new Image();
+    const shut = new Promise((resolve) => {
+      image.onerror = resolve;
+    });
+    image.src = `${url}/pixel.png`;
+    await Promise.allSettled([shut, fetch(url, { mode: 'no-cors' }), navigator.sendBeacon(url, 'x')]);
+  }, `http://127.0.0.1:${port}`);
+  stranger.close();
+  expect(strangers).toEqual([]);
+  await page.getByRole('link', { name: 'Ask', exact: true }).click();
+});
+
+it('lets a question travel only when told to, with personal data replaced and put back', async () => {
+  await page.getByRole('checkbox', { name: 'Ask allotment' }).uncheck();
+  await page.getByRole('radio', { name: 'Cloud' }).check();
+  const { answer, facts } = await ask(`Write a short note to ${EMAIL} about the gate.`);
+  expect(facts).toMatch(/Edge|Cloud/);
+  expect(facts).toMatch(/email ×1/);
+  expect(answer).toContain(EMAIL);
+  expect(emulator.requests.length).toBe(1);
+  expect(emulator.received().includes(EMAIL)).toBe(false);
+  expect(emulator.received().includes('85 euros')).toBe(false); // nor what earlier answers quoted
+});
+
+it('answers after a reload with the network off', async () => {
+  await page.getByRole('radio', { name: 'This device' }).check();
+  await context.setOffline(true);
+  await page.reload();
+  await ready();
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+  await page.getByText(/\d+ sentences/).waitFor(SLOW);
+  expect((await ask('Where does compost go?')).answer).toContain('the wooden bin behind the shed');
+  expect(problems).toEqual([]);
+});

@@ -1,0 +1,25 @@
+// Owns how this page gets its embedder: the model's files from the page's own site, verified and kept in
+// this browser, run in a worker.
+import type { Embedder } from 'nearfield';
+import { createBrowserEmbedder } from 'nearfield/engine/browser';
+import { createFileFetch } from 'nearfield/policy';
+
+/** The model's manifest beside the page, whatever folder the page is served from. */
+export function manifestUrl(modelId: string): URL {
+  return new URL(`models/${modelId}/manifest.json`, document.baseURI);
+}
+
+/** `onBytes` gets the bytes of each file that are here. @throws as createBrowserEmbedder */
+export async function openEmbedder(
+  modelId: string,
+  onBytes: (path: string, bytes: number) => void,
+): Promise<Embedder> {
+  return await createBrowserEmbedder({
+    manifest: manifestUrl(modelId),
+    fetch: createFileFetch({ allowHosts: [location.host] }),
+    onProgress: (event) => {
+      if (event.type === 'download') onBytes(event.path, event.loadedBytes);
+      if (event.type === 'kept-copy') onBytes(event.path, event.bytes);
+    },
+  });
+}

@@ -1,0 +1,29 @@
+// Starts the page: builds the runtime, restores what this browser keeps, renders.
+import './styles/index.css';
+import { render } from 'preact';
+import { AppView } from './app.tsx';
+import { createDocumentStore } from './documents/store.ts';
+import { edgeUrlOf } from './edge-url.ts';
+import { openEmbedder } from './engine.ts';
+import { createPageModel, type ModelFacts } from './model.ts';
+import { createAppRuntime } from './runtime.ts';
+import { watchInstall } from './shell/install.ts';
+import { watchNetwork } from './shell/network.ts';
+import { registerWorker } from './shell/register.ts';
+import { createApp } from './state/app.ts';
+
+/** Put in by vite.config.ts. */
+declare const __NEARFIELD_MODEL__: ModelFacts;
+
+watchInstall();
+watchNetwork();
+const model = createPageModel(__NEARFIELD_MODEL__, openEmbedder);
+const runtime = createAppRuntime({ model, edgeUrl: edgeUrlOf(document) });
+const app = createApp({ runtime, store: createDocumentStore() });
+render(<AppView app={app} />, document.body);
+// The model comes now, so that the first question is fast and the network may be off from then on; but
+// after the service worker, which keeps the engine's own files as they pass.
+void registerWorker().then(async () => {
+  await model.load();
+  await app.library.restore();
+});
