@@ -1,4 +1,7 @@
 // The edge in Node with Bedrock behind it: what reaches the cloud, and what does not when a client leaves.
+import { collect, createRuntime } from 'nearfield';
+import { createEgress, createPolicy, createReceiptBook, verifyReceipts } from 'nearfield/policy';
+import { createEdgeTier } from 'nearfield/tiers/edge';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
@@ -72,6 +75,32 @@ it('leaves Bedrock when its client leaves before the first word', async () => {
   await expect.poll(() => emulator.requests.at(-1)?.left, { timeout: 5000 }).toBe(true);
 });
 
+it('serves a page: redacted twice on the way out, restored twice on the way back, a receipt on both sides', async () => {
+  const page = createRuntime({
+    tiers: [createEdgeTier({ baseUrl: `${running.url}/v1` })],
+    policy: createPolicy('balanced'),
+    egress: createEgress({ allowHosts: [new URL(running.url).host] }),
+    receipts: createReceiptBook(),
+    consent: () => 'cloud',
+  });
+  const messages = [{ role: 'user' as const, content: 'Write to bob.ray@example.com about the lease.' }];
+  const answer = await collect(page.generate({ messages }));
+  expect(answer.text).toContain('bob.ray@example.com');
+  expect(emulator.received().includes('bob.ray')).toBe(false);
+  expect(answer.receipt.redactedByType).toMatchObject({ email: 1 });
+  expect(answer.receipt.hosts).toEqual([new URL(running.url).host]);
+
+  const before = emulator.requests.length;
+  await expect(collect(page.generate({ messages, privacy: 'edge' }))).rejects.toMatchObject({
+    code: expect.stringMatching(/^(egress-denied|no-tier)$/),
+  });
+  expect(emulator.requests).toHaveLength(before);
+  expect(await verifyReceipts(await page.receipts())).toMatchObject({ ok: true });
+  expect(await verifyReceipts(await running.edge.receipts())).toMatchObject({ ok: true });
+  await page.close();
+});
+
+// Last: the router rests a tier that failed, as it should.
 it('says upstream trouble in the OpenAI shape, without what upstream said', async () => {
   emulator.script({ kind: 'error', status: 429, type: 'ThrottlingException', retryAfterSeconds: 7 });
   const failure = await client.chat.completions.create(ask('busy')).catch((error: unknown) => error);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,6 +155,31 @@ describe('what is kept', () => {
     const receipts = await running!.edge.receipts();
     expect(receipts).toHaveLength(2);
     expect(await verifyReceipts(receipts)).toMatchObject({ ok: true });
+  });
+});
+
+describe('pages', () => {
+  it('are served beside the API, isolated, from their folder alone', async () => {
+    const pages = join(folder, 'site');
+    await mkdir(join(pages, 'assets'), { recursive: true });
+    await writeFile(join(pages, 'index.html'), '<h1>here</h1>');
+    await writeFile(join(pages, 'assets', 'a-1.wasm'), 'wasm');
+    await writeFile(join(folder, 'secret.txt'), 'no');
+    const client = await start({ pages });
+    const { url } = running!;
+    const page = await fetch(`${url}/`);
+    expect(await page.text()).toBe('<h1>here</h1>');
+    expect(page.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+    expect(page.headers.get('content-security-policy')).toBeNull();
+    const asset = await fetch(`${url}/assets/a-1.wasm`);
+    expect(asset.headers.get('content-type')).toBe('application/wasm');
+    expect(asset.headers.get('cache-control')).toContain('immutable');
+    for (const path of ['/..%2fsecret.txt', '/%2e%2e/secret.txt', '/nothing.js']) {
+      expect((await fetch(`${url}${path}`)).status).toBe(404);
+    }
+    expect((await client.models.list()).data.length).toBeGreaterThan(0);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${url}/v1/chat/completions`)).status).toBe(401);
   });
 });
 

@@ -33,7 +33,7 @@ function createPages(folder: string): Hono {
   pages.use(async (c, next) => {
     await next();
     // Built assets carry a hash in their names; everything else must be asked for again.
-    const isHashed = c.req.path.startsWith('/assets/');
+    const isHashed = c.res.ok && c.req.path.startsWith('/assets/');
     c.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
   });
   pages.get('*', serveStatic({ root: folder }));
