@@ -248,10 +248,19 @@ export function joinedViews(view: View): View[] {
     let count = 0;
     return replaceView(view, LINE_BREAK, (match) => {
       count += 1;
-      return count % 2 === parity ? match[0].charAt(0) : undefined;
+      if (count % 2 !== parity || !breaksValue(view.text, match)) return undefined;
+      return match[0].charAt(0);
     });
   });
   return joined.filter((one) => one !== undefined);
+}
+
+/** Only beside something that could be part of a value: prose broken into lines is not joined. */
+function breaksValue(text: string, match: RegExpExecArray): boolean {
+  const end = match.index + match[0].length;
+  const before = /[^\s]{0,40}$/.exec(text.slice(Math.max(0, match.index - 40), match.index + 1))?.[0] ?? '';
+  const after = /^[^\s]{0,40}/.exec(text.slice(end, end + 40))?.[0] ?? '';
+  return /[@\d_]|\.[a-z]/i.test(before) || /[@\d_]|[a-z]\.[a-z]/i.test(after);
 }
 
 const SPREAD = /(?<!\S)(?:\S[ \n]){5,}\S(?!\S)/g;

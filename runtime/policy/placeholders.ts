@@ -44,6 +44,7 @@ export function createPlaceholderSession(random: RandomBytes): PlaceholderSessio
   const lookAlike = new RegExp(`\\[?[a-z][a-z_]{0,23}_\\d{1,6}_${nonce}\\]?`, 'gi');
   return {
     lookAlikes(text) {
+      if (!text.toLowerCase().includes(nonce)) return [];
       return Array.from(text.matchAll(lookAlike), (m) => ({ start: m.index, end: m.index + m[0].length }));
     },
     placeholder(type, value, bare) {

@@ -54,7 +54,7 @@ export function findSecrets(text: string): Find[] {
     secret(match.index, match.index + match[0].length, 1, 'known-prefix');
   }
   if (text.includes('-----BEGIN')) findPem(text, secret);
-  if (text.includes('://')) {
+  if (text.includes('://') && text.includes('@')) {
     for (const match of text.matchAll(URL_CREDENTIALS)) secret(...inner(match), 0.95, 'url-credentials');
   }
   for (const match of text.matchAll(AUTH_HEADER)) {

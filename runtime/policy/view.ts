@@ -68,30 +68,52 @@ export function createViewBuilder(parent: View, capacity: number): ViewBuilder {
   };
 }
 
-/** Every match of `pattern` (global) replaced by what `decode` gives; undefined leaves a match as it is. */
+interface Piece {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** Unchanged text kept on each side of a change; the rest was read as it stood. */
+const MARGIN = 128;
+/** Parts what was not adjacent: no pattern reaches over it. */
+const PARTED = '\n\u0000\n';
+
+/**
+ * Every match of `pattern` (global) replaced by what `decode` gives, with its surroundings; undefined leaves
+ * a match as it is, and a view where nothing changed is undefined.
+ */
 export function replaceView(
   parent: View,
   pattern: RegExp,
   decode: (match: RegExpExecArray) => string | undefined,
 ): View | undefined {
-  const pieces: { start: number; end: number; text: string }[] = [];
+  const pieces: Piece[] = [];
   let grown = parent.text.length;
   pattern.lastIndex = 0;
   for (let match = pattern.exec(parent.text); match; match = pattern.exec(parent.text)) {
     const text = decode(match);
     if (text === undefined) continue;
     pieces.push({ start: match.index, end: match.index + match[0].length, text });
-    grown += text.length;
+    grown += text.length + PARTED.length;
   }
-  if (pieces.length === 0) return undefined;
-  const builder = createViewBuilder(parent, grown);
-  let from = 0;
+  return pieces.length === 0 ? undefined : assemble(parent, pieces, grown);
+}
+
+function assemble(parent: View, pieces: readonly Piece[], capacity: number): View {
+  const builder = createViewBuilder(parent, capacity);
+  let from = Math.max(0, pieces[0]!.start - MARGIN);
   for (const piece of pieces) {
+    if (piece.start - from > 2 * MARGIN) {
+      builder.keep(from, from + MARGIN);
+      builder.put(PARTED, from + MARGIN, from + MARGIN + 1);
+      from = piece.start - MARGIN;
+    }
     builder.keep(from, piece.start);
     builder.put(piece.text, piece.start, piece.end);
     from = piece.end;
   }
-  builder.keep(from, parent.text.length);
+  builder.keep(from, Math.min(parent.text.length, from + MARGIN));
   return builder.build();
 }
 
