@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseManifest } from '../../models.ts';
 import type { EncoderInput, EncoderSession } from '../../types.ts';
-import { parseGolden } from '../golden.ts';
+import { goldenVectors, openGolden } from './golden-input.ts';
 import { createKernelEncoder, type KernelOptions } from './index.ts';
 import { compileKernel } from './module.ts';
 import { readInitializers } from './onnx.ts';
@@ -184,19 +182,11 @@ describe('refuses', () => {
 });
 
 it('reproduces the golden vectors of all-minilm-l6-v2, one thread and two', async () => {
-  const folder = new URL('../../../models/all-minilm-l6-v2/', import.meta.url);
-  const golden = parseGolden(readFileSync(new URL('golden.json', folder)));
-  const manifest = parseManifest(JSON.parse(readFileSync(new URL('manifest.json', folder), 'utf8')));
-  const weights = readFileSync(new URL('onnx/model.onnx', folder));
-  const input = {
-    inputIds: Int32Array.from(golden.inputIds.flat()),
-    rowTokens: Int32Array.from(golden.inputIds, (ids) => ids.length),
-  };
-  const one = await open({ weights, manifest });
-  const vectors = await one.run(input, 'pooled');
-  const cosines = rowsOf(vectors, manifest.dims).map((row, at) => cosine(row, golden.embeddings[at]!));
+  const model = await openGolden();
+  const vectors = await goldenVectors(model);
+  const { dims } = model.manifest;
+  const cosines = rowsOf(vectors, dims).map((row, at) => cosine(row, model.golden.embeddings[at]!));
   expect(Math.min(...cosines)).toBeGreaterThan(0.99);
   expect(cosines.reduce((sum, value) => sum + value, 0) / cosines.length).toBeGreaterThan(0.997);
-  const two = await open({ weights, manifest }, { threads: 2 });
-  expect(await two.run(input, 'pooled')).toEqual(vectors);
+  expect(await goldenVectors(model, { threads: 2 })).toEqual(vectors);
 });
