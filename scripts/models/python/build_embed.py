@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 import torch
@@ -26,7 +27,9 @@ SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
     "one-layer": ((5,), 1408),
     "two-layers": ((0, 5), 1408),
 }
-LONGEST_TRAINED = 160
+LONGEST_TRAINED = 64
+"""Tokens. Longer texts cost most and add least; positions beyond stay the teacher's."""
+FITTED_TEXTS = 2000
 
 
 def parse() -> argparse.Namespace:
@@ -50,7 +53,8 @@ def student_for(options: argparse.Namespace, work: Path) -> tuple[Encoder, dict[
     definition = student_tokenizer(options.data, work)
     vocab = len(definition["model"]["vocab"])
     spec = EncoderSpec(vocab=vocab, hidden=384, layers=len(layers), heads=12, intermediate=units)
-    texts = [text.text for text in load_corpus(options.data, work)[:256]]
+    english = (text.text for text in load_corpus(options.data, work) if text.lang == "en")
+    texts = list(itertools.islice((text for text in english if len(text.split()) <= 24), FITTED_TEXTS))
     return make_student(spec, layers, definition, options.data, work, texts), definition
 
 

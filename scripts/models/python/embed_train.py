@@ -31,8 +31,8 @@ from measure import padded
 class Plan:
     steps: int = 4000
     minutes: float = 600
-    batch: int = 128
-    rate: float = 6e-4
+    batch: int = 64
+    rate: float = 4e-4
     warmup: float = 0.04
     quantize_from: float = 0.8
     """Fraction of the run after which weights and activations are fake-quantised."""
@@ -162,12 +162,12 @@ def train(model: Encoder, examples: list[Example], targets: Targets, plan: Plan,
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
-        sums += [float(sentence), float(relation), float(word), len(batch)]
+        sums += [sentence.item(), relation.item(), word.item(), len(batch)]
         now = time.monotonic()
-        if step % 50 == 0:
-            mean = sums / 50
+        if step % 25 == 0:
+            mean = sums / 25
             line = f"step {step}  {progress:.1%}  1-cos {mean[0]:.4f}  relation {mean[1]:.5f}  word {mean[2]:.3f}"
-            line += f"  {sums[3] / (now - since) if step == 50 else sums[3]:.0f} rows  {spent + now - since:.0f} s"
+            line += f"  {sums[3]:.0f} texts  {spent + now - since:.0f} s"
             print(line, flush=True)
             print(line, file=log, flush=True)
             sums[:] = 0
