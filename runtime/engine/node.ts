@@ -8,6 +8,7 @@ import { type LoadEvent, type LoadedModel, loadModel, type Manifest } from '../m
 import type { Embedder, GuardedFetch } from '../types.ts';
 import type { BackendFactory } from './backend.ts';
 import { createLocalEmbedder } from './embedder.ts';
+import { kernel, kernelThreads } from './kernel-rows.ts';
 import type { MemoryBudget } from './memory.ts';
 import { ortWasmNode } from './ort-node.ts';
 import type { ChoiceStore } from './session.ts';
@@ -15,7 +16,7 @@ import type { ChoiceStore } from './session.ts';
 export const DEFAULT_MODEL = 'all-minilm-l6-v2';
 
 /** Rows tried in Node, best first. */
-export const nodeBackends: readonly BackendFactory[] = Object.freeze([ortWasmNode]);
+export const nodeBackends: readonly BackendFactory[] = Object.freeze([kernelThreads, kernel, ortWasmNode]);
 
 export interface NodeEmbedderOptions {
   /**

@@ -4,6 +4,7 @@ import { describeModel, type FileRole, parseManifest } from '../models.ts';
 import type { Embedder } from '../types.ts';
 import type { BackendFactory } from './backend.ts';
 import { createLocalEmbedder } from './embedder.ts';
+import { kernelCompiled } from './kernel-rows.ts';
 import { ortWasmCompiled } from './ort-workerd.ts';
 
 export interface WorkerdEmbedderOptions {
@@ -15,6 +16,8 @@ export interface WorkerdEmbedderOptions {
   readonly tokenizerJson: string | ArrayBuffer | Uint8Array<ArrayBuffer>;
   /** `onnxruntime-web/ort-wasm-simd-threaded.wasm`, imported as a compiled module. */
   readonly ortWasm?: WebAssembly.Module | undefined;
+  /** The kernel's `kernel.wasm`, imported as a compiled module; tried before ONNX Runtime. */
+  readonly kernelWasm?: WebAssembly.Module | undefined;
   /** golden.json; without it no backend is checked. */
   readonly golden?: string | ArrayBuffer | Uint8Array<ArrayBuffer> | undefined;
   /** Rows tried before ONNX Runtime. */
@@ -35,14 +38,16 @@ export async function createWorkerdEmbedder(options: WorkerdEmbedderOptions): Pr
   ]);
   if (options.golden !== undefined) files.set('golden', toBytes(options.golden));
   const ort = options.ortWasm === undefined ? [] : [ortWasmCompiled(options.ortWasm)];
+  const own = options.kernelWasm === undefined ? [] : [kernelCompiled(options.kernelWasm)];
   return createLocalEmbedder({
     model: describeModel(manifest, files),
-    backends: [...(options.backends ?? []), ...ort],
+    backends: [...(options.backends ?? []), ...own, ...ort],
     // An isolate lives for one deployment and may not wait: the best listed row that passes is taken.
     contenders: 1,
     maxQueuedRows: options.maxQueuedRows,
-    // Timers of one request may not wake another's work here.
+    // Timers and messages of one request may not wake another's work here; microtasks may.
     lingerMs: 0,
+    defer: queueMicrotask,
     onFall: options.onFall,
   });
 }
