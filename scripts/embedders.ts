@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { env, pipeline } from '@huggingface/transformers';
 import { createNodeEmbedder } from 'nearfield/engine/node';
+import { type EvalReport, printEval } from './report.ts';
 
 /** Texts to unit vectors, each text computed once. */
 export interface TextEmbedder {
@@ -64,18 +65,41 @@ function remember(
   };
 }
 
-/** The engine's embedder, then the teacher's where asked; each is closed after `use`. */
-export async function eachEmbedder(
-  options: { readonly model?: string; readonly teacher?: boolean },
-  use: (embedder: TextEmbedder) => Promise<void>,
+/**
+ * Measures the engine's embedder, and the teacher's beside it where asked, and prints one report: the
+ * teacher's metrics under `teacher_…`, ours over the teacher's under `of_teacher_…`.
+ */
+export async function evaluateEmbedders(
+  options: { readonly model?: string; readonly teacher?: boolean; readonly json?: boolean },
+  measure: (embedder: TextEmbedder) => Promise<EvalReport>,
 ): Promise<void> {
-  const openers = [() => openEngine(options.model), ...(options.teacher ? [openTeacher] : [])];
-  for (const open of openers) {
-    const embedder = await open();
-    try {
-      await use(embedder);
-    } finally {
-      await embedder.dispose();
-    }
+  const ours = await measureOne(() => openEngine(options.model), measure);
+  const teacher = options.teacher ? await measureOne(openTeacher, measure) : undefined;
+  printEval(teacher === undefined ? ours : beside(ours, teacher), options.json ?? false);
+}
+
+async function measureOne(
+  open: () => Promise<TextEmbedder>,
+  measure: (embedder: TextEmbedder) => Promise<EvalReport>,
+): Promise<EvalReport> {
+  const embedder = await open();
+  try {
+    return await measure(embedder);
+  } finally {
+    await embedder.dispose();
   }
+}
+
+function beside(ours: EvalReport, teacher: EvalReport): EvalReport {
+  const rename = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [`teacher_${name}`, value]));
+  const shares = Object.entries(ours.metrics).map(([name, value]) => [
+    `of_teacher_${name}`,
+    value / teacher.metrics[name]!,
+  ]);
+  return {
+    ...ours,
+    metrics: { ...ours.metrics, ...rename(teacher.metrics), ...Object.fromEntries(shares) },
+    ci95: { ...ours.ci95, ...rename(teacher.ci95) },
+  };
 }

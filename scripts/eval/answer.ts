@@ -62,7 +62,7 @@ async function run(options: Options): Promise<void> {
   );
   const tested = options.fit ? queries.filter((_query, at) => at % 2 === 1) : queries;
   const weights = options.fit
-    ? await fit(
+    ? await fitWeights(
         embedder,
         docs,
         queries.filter((_query, at) => at % 2 === 0),
@@ -133,7 +133,7 @@ function measure(outcomes: readonly Outcome[], threshold: number): Record<string
 }
 
 /** Grid over the weights for the first sentence, then the threshold with the best balanced accuracy. */
-async function fit(
+async function fitWeights(
   embedder: Embedder,
   docs: readonly Doc[],
   queries: readonly Query[],

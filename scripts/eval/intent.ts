@@ -2,10 +2,10 @@
 // name is the data set's, underscores read as spaces. Schema: { dataset, lang, split, text, label }.
 // Rows labelled `oos` (no label fits) are left out of accuracy.
 import type { ScriptCommand } from '../cli.ts';
-import { eachEmbedder, type TextEmbedder } from '../embedders.ts';
+import { evaluateEmbedders, type TextEmbedder } from '../embedders.ts';
 import { readJsonLines } from '../jsonl.ts';
 import { dot } from '../ranking.ts';
-import { bootstrap, printEval } from '../report.ts';
+import { bootstrap, type EvalReport } from '../report.ts';
 
 interface Row {
   readonly dataset: string;
@@ -42,15 +42,10 @@ async function run(options: Options): Promise<void> {
     (row) => (row.split ?? options.split) === options.split && row.label !== OUT_OF_SCOPE,
   );
   if (rows.length === 0) throw new Error(`${options.data}: no labelled row of split '${options.split}'.`);
-  await eachEmbedder(options, (embedder) => score(embedder, all, rows, options));
+  await evaluateEmbedders(options, (embedder) => score(embedder, all, rows));
 }
 
-async function score(
-  embedder: TextEmbedder,
-  all: readonly Row[],
-  rows: readonly Row[],
-  options: Options,
-): Promise<void> {
+async function score(embedder: TextEmbedder, all: readonly Row[], rows: readonly Row[]): Promise<EvalReport> {
   const metrics: Record<string, number> = {};
   const ci95: Record<string, readonly [number, number]> = {};
   for (const dataset of [...new Set(rows.map((row) => row.dataset))].sort()) {
@@ -64,7 +59,7 @@ async function score(
     metrics[`accuracy_${dataset}`] = accuracy([...hits.keys()]);
     ci95[`accuracy_${dataset}`] = bootstrap(hits.length, accuracy);
   }
-  printEval({ name: 'intent', model: embedder.model, n: rows.length, metrics, ci95 }, options.json ?? false);
+  return { name: 'intent', model: embedder.model, n: rows.length, metrics, ci95 };
 }
 
 /** Every label of the set, of all splits: the choice is as wide as the user's. */

@@ -2,10 +2,10 @@
 // documents { set, lang, id, title, text }, queries { set, lang, text, relevant }. Prints nDCG@10 a set and
 // language, each query against all documents of its own.
 import type { ScriptCommand } from '../cli.ts';
-import { eachEmbedder, type TextEmbedder } from '../embedders.ts';
+import { evaluateEmbedders, type TextEmbedder } from '../embedders.ts';
 import { readJsonLines } from '../jsonl.ts';
 import { dot, ndcg } from '../ranking.ts';
-import { bootstrap, printEval } from '../report.ts';
+import { bootstrap, type EvalReport } from '../report.ts';
 
 interface Doc {
   readonly set: string;
@@ -52,15 +52,14 @@ async function run(options: Options): Promise<void> {
   if (docs.length === 0 || queries.length === 0) {
     throw new Error(`Nothing to search: ${docs.length} documents, ${queries.length} queries.`);
   }
-  await eachEmbedder(options, (embedder) => score(embedder, docs, queries, options));
+  await evaluateEmbedders(options, (embedder) => score(embedder, docs, queries));
 }
 
 async function score(
   embedder: TextEmbedder,
   docs: readonly Doc[],
   queries: readonly Query[],
-  options: Options,
-): Promise<void> {
+): Promise<EvalReport> {
   const docVectors = await embedder.embed(docs.map(withTitle));
   const queryVectors = await embedder.embed(queries.map((query) => query.text));
   const metrics: Record<string, number> = {};
@@ -75,10 +74,7 @@ async function score(
     metrics[`ndcg10_${group}`] = mean(scores);
     ci95[`ndcg10_${group}`] = bootstrap(scores.length, (rows) => mean(Array.from(rows, (at) => scores[at]!)));
   }
-  printEval(
-    { name: 'retrieval', model: embedder.model, n: queries.length, metrics, ci95 },
-    options.json ?? false,
-  );
+  return { name: 'retrieval', model: embedder.model, n: queries.length, metrics, ci95 };
 }
 
 /** Rows of the ten nearest documents, nearest first. */

@@ -1,10 +1,10 @@
 // `npm run eval -- sts --data FILE`: does cosine order sentence pairs as people did? Schema: { lang, source,
 // split, a, b, score }. Prints Spearman's correlation a language.
 import type { ScriptCommand } from '../cli.ts';
-import { eachEmbedder, type TextEmbedder } from '../embedders.ts';
+import { evaluateEmbedders, type TextEmbedder } from '../embedders.ts';
 import { readJsonLines } from '../jsonl.ts';
 import { dot, spearman } from '../ranking.ts';
-import { bootstrap, printEval } from '../report.ts';
+import { bootstrap, type EvalReport } from '../report.ts';
 
 interface Pair {
   readonly lang?: string;
@@ -47,10 +47,10 @@ async function run(options: Options): Promise<void> {
       `${options.data}: no pair of split '${options.split}'${options.lang ? ` in ${options.lang}` : ''}.`,
     );
   }
-  await eachEmbedder(options, (embedder) => score(embedder, pairs, options));
+  await evaluateEmbedders(options, (embedder) => score(embedder, pairs));
 }
 
-async function score(embedder: TextEmbedder, pairs: readonly Pair[], options: Options): Promise<void> {
+async function score(embedder: TextEmbedder, pairs: readonly Pair[]): Promise<EvalReport> {
   const left = await embedder.embed(pairs.map((pair) => pair.a));
   const right = await embedder.embed(pairs.map((pair) => pair.b));
   const similarity = left.map((vector, at) => dot(vector, right[at]!));
@@ -68,5 +68,5 @@ async function score(embedder: TextEmbedder, pairs: readonly Pair[], options: Op
     metrics[`spearman_${lang}`] = correlate(rows.keys());
     ci95[`spearman_${lang}`] = bootstrap(rows.length, correlate);
   }
-  printEval({ name: 'sts', model: embedder.model, n: pairs.length, metrics, ci95 }, options.json ?? false);
+  return { name: 'sts', model: embedder.model, n: pairs.length, metrics, ci95 };
 }
