@@ -35,6 +35,8 @@ const MAX_DEPTH = 3;
 /** All readable forms together may be this many times as long as the text, and a little more. */
 const MAX_GROWTH = 16;
 
+const SHORT = 512;
+
 interface Scan {
   readonly options: PatternOptions;
   readonly spans: Span[];
@@ -69,7 +71,8 @@ function read(scan: Scan, view: View, depth: number): void {
   const finds = findAll(text, scan.options);
   keep(scan, plain, finds);
   if (depth === 0) return;
-  readTurned(scan, plain, finds);
+  // A turned text inside escapes is read where it is short; a whole prompt with one escape is not read twice.
+  if (depth === MAX_DEPTH || text.length <= SHORT) readTurned(scan, plain, finds);
   for (const reader of [unescapeView, quotedPrintableView]) {
     const unescaped = reader(plain);
     if (unescaped) read(scan, unescaped, depth - 1);

@@ -15,6 +15,8 @@ const PREFIXED = new RegExp(
     /xapp-[0-9]-[A-Za-z0-9-]{10,200}/,
     /(?:sk|rk|pk|whsec|ek)_(?:live_|test_|prod_)?[A-Za-z0-9]{16,247}/,
     /AIza[A-Za-z0-9_-]{30,45}/,
+    /ops_eyJ[A-Za-z0-9+/=]{100,400}/, // 1Password
+    /(?:CLOJARS_|FLWSECK_TEST-|FLWPUBK_TEST-|GR1348941|EAA[MC]|AKCp|bedrock-api-key-|dt0c01\.|EZ[AT]K|rdme_|settlemint_|NRAK-|NRJS-|NRII-|p8e-|v1\.0-)[A-Za-z0-9_.=-]{16,400}/,
     /GOCSPX-[A-Za-z0-9_-]{20,40}/,
     /ya29\.[A-Za-z0-9_-]{20,500}/,
     /sk-(?:proj-|svcacct-|admin-|ant-[a-z]{3,8}\d\d-|or-v1-)?[A-Za-z0-9_-]{20,250}/,
@@ -41,6 +43,14 @@ const AUTH_HEADER = /\b(?:bearer|basic|token)\s{1,3}([A-Za-z0-9+/_.~=-]{16,4000}
 
 const ASSIGNED =
   /(?:api|secret|token|key|auth|access|private|credential|client|bearer|signature|session|cookie|webhook|encryption|clave|chave|segredo)[\w .-]{0,24}['"\]]{0,2}\s{0,3}(?:=>|:=|[=:]|\bis\b|\bes\b|\be\b)\s{0,3}['"`]?([A-Za-z0-9+/_.~=!@#$%^&*-]{12,512})/gi;
+/** Any name given a value that looks random, unless the name says it is a fingerprint or an id. */
+const NAMED =
+  /\b([A-Za-z][\w.-]{1,40})['"\]]{0,2}\s{0,3}(?:=>|:=|={1,2}|:)\s{0,3}['"`]([A-Za-z0-9+/_.~=-]{16,512})['"`]/g;
+const FINGERPRINT =
+  /sha|hash|commit|digest|checksum|etag|md5|uuid|guid|integrity|revision|version|fingerprint/i;
+/** Thirty-two characters or more of every class standing alone: nothing people write by hand. */
+const RANDOM = /(?<![A-Za-z0-9+/_=.-])[A-Za-z0-9_-]{32,200}={0,2}(?![A-Za-z0-9+/_=.-])/g;
+
 const PASSWORD =
   /\b(?:password|passwd|passphrase|pass\s?code|pwd|contrasena|clave|senha|palavra-passe|pin(?:\s+(?:code|number))?|otp|cvv|cvc)\b['"]?(?:\s{1,3}(?:is|es|e|was|para\s\w{1,20}\s(?:es|e)))?\s{0,3}(?:=>|:=|[=:]|\s)\s{0,3}['"`]?([^\s'"`,;<>]{3,128})/gi;
 
@@ -62,6 +72,14 @@ export function findSecrets(text: string): Find[] {
   }
   for (const match of text.matchAll(ASSIGNED)) {
     if (looksRandom(match[1]!)) secret(...inner(match), 0.8, 'assignment');
+  }
+  for (const match of text.matchAll(NAMED)) {
+    if (FINGERPRINT.test(match[1]!) || !looksRandom(match[2]!)) continue;
+    const end = match.index + match[0].length - 1;
+    secret(end - match[2]!.length, end, 0.7, 'named-value');
+  }
+  for (const match of text.matchAll(RANDOM)) {
+    if (looksVeryRandom(match[0])) secret(match.index, match.index + match[0].length, 0.6, 'random');
   }
   for (const match of text.matchAll(PASSWORD)) {
     if (looksLikePassword(match)) secret(...inner(match), 0.7, 'password');
@@ -98,6 +116,11 @@ export function looksRandom(value: string): boolean {
   const mixed = /[a-z]/.test(value) && /[A-Z]/.test(value);
   if (!digits && !(mixed && value.length >= 20)) return false;
   return entropy(value) >= (value.length >= 20 ? 3 : 2.6);
+}
+
+function looksVeryRandom(value: string): boolean {
+  const digits = value.match(/\d/g)?.length ?? 0;
+  return digits >= 3 && /[a-z]/.test(value) && /[A-Z]/.test(value) && entropy(value) >= 4.2;
 }
 
 /** After an explicit `=` or `:` any value counts; after mere words it must not be a word. */

@@ -92,12 +92,19 @@ export function findIbans(text: string): Find[] {
     IBAN_START.lastIndex = start + 1;
     if (length === undefined || /[A-Za-z]/.test(text.charAt(start - 1))) continue;
     const end = endOfCompact(text, start, length);
-    if (end !== undefined && isIban(compact(text.slice(start, end)))) {
+    if (end !== undefined && isPrinted(text.slice(start, end)) && isIban(compact(text.slice(start, end)))) {
       finds.push({ start, end, type: 'iban', score: 1, pattern: 'iban' });
       IBAN_START.lastIndex = end;
     }
   }
   return finds;
+}
+
+/** Words of a sentence are no IBAN, whatever they add up to: small letters count only in even groups. */
+function isPrinted(text: string): boolean {
+  if (!/[a-z]/.test(text) || !/\s/.test(text)) return true;
+  const lengths = text.split(/[\s.-]+/).map((group) => group.length);
+  return lengths.slice(0, -1).every((length) => length === lengths[0] && (length === 1 || length === 4));
 }
 
 /** Where `length` letters and digits from `start` end, at most three separators in a row between them. */
