@@ -31,7 +31,7 @@ export async function spawnHelpers(
   signal?: AbortSignal,
 ): Promise<Helpers> {
   const seen = new DataView(memory.buffer).getInt32(at.PLAN + at.JOB, true);
-  const start = typeof Worker === 'undefined' ? await nodeStarter() : startWebWorker;
+  const start = isNode() ? await nodeStarter() : startWebWorker;
   const helpers = Array.from({ length: threads - 1 }, (_, index) =>
     start({ module, memory, thread: index + 1, seen }),
   );
@@ -54,6 +54,11 @@ export async function spawnHelpers(
     },
     end,
   };
+}
+
+/** By its own mark: libraries put a Worker on Node's globals, and bundlers a process on a page's. */
+function isNode(): boolean {
+  return typeof globalThis.process?.versions?.node === 'string' && !('WorkerGlobalScope' in globalThis);
 }
 
 function startWebWorker(task: HelperTask): Helper {

@@ -1,7 +1,7 @@
 // A kernel on a small memory for tests and benches: one matrix product from plain numbers to plain numbers.
 import * as at from './layout.ts';
 import { compileKernel, instantiateKernel, type KernelBuild, type KernelExports } from './module.ts';
-import { createSpace, type MatrixPlan, placeMatrix, writeMatrix } from './plan.ts';
+import { createSpace, type MatrixPlan, placeMatrix, type Space, writeMatrix } from './plan.ts';
 
 /** Ways to the same integers: the plain build, and the relaxed build's two. */
 export const WAYS: readonly { readonly build: KernelBuild; readonly mode: number; readonly name: string }[] =
@@ -125,4 +125,29 @@ export function referenceProduct(
     }
   }
   return sums;
+}
+
+/** Packs matrices of made-up weights, unit scales and no bias, for timing. */
+export function placeWeights(
+  bench: KernelBench,
+  mode: number,
+  layers: readonly { readonly n: number; readonly k: number }[],
+  weight: () => number,
+): { readonly space: Space; readonly matrices: readonly MatrixPlan[] } {
+  const space = createSpace();
+  const { buffer } = bench.memory;
+  const matrices = layers.map(({ n, k }, index) => placeMatrix(space, `layer ${index}`, n, k));
+  const staging = space.bytes;
+  for (const matrix of matrices) {
+    const { n, k } = matrix;
+    const codes = new Uint8Array(buffer, staging, n * k);
+    for (let i = 0; i < codes.length; i += 1) codes[i] = weight() ^ 128;
+    bench.kernel.packMatrix(staging, n, k, matrix.weights, matrix.counts, matrix.fixes, mode);
+    bench.floats(matrix.scales, n).fill(1 / (40 * Math.sqrt(k)));
+    bench.floats(matrix.shares, k).fill(1);
+    bench.ints(matrix.slots, at.SLOTS).fill(-1);
+    bench.kernel.foldSums(n, matrix.counts, matrix.scales, matrix.sums);
+    writeMatrix(new DataView(buffer), matrix);
+  }
+  return { space, matrices };
 }
