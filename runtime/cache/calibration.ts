@@ -1,14 +1,9 @@
-// Owns what was measured before shipping: matches by confidence, right and wrong, on open data. Made by
-// `npm run eval -- pairs --calibrate`; see docs/cache.md for the data.
+// Owns the similarity a match must have before a scope has shown anything itself, and what is known of it.
 
-export interface CalibrationBins {
-  /** Matches counted right, a bin of confidence each; see BINS of error-bound.ts. */
-  readonly right: readonly number[];
-  readonly wrong: readonly number[];
-}
-
-/** Provisional, not measured: opens the top twelfth. */
-export const SHIPPED_CALIBRATION: CalibrationBins = {
-  right: Array.from({ length: 100 }, (_, bin) => (bin >= 92 ? 60 : 0)),
-  wrong: [],
-};
+/**
+ * Cosine of all-MiniLM-L6-v2. Measured behind the verifier: on STS-B in English, Spanish and Portuguese (open data)
+ * 0 of 49 pairs at or above it were rated below 3 of 5, which allows up to 6 % at 95 %; on Quora pairs 27 of
+ * 285 carry the label "not the same", many of them wrongly. So this is a start, not a proof: the target is shown
+ * only by a scope's own observations, which take over. See docs/cache.md.
+ */
+export const SHIPPED_THRESHOLD: number = 0.94;

@@ -1,6 +1,7 @@
 // The promise of the bound, on simulated streams whose truth is known.
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../scripts/report.ts';
+import { SHIPPED_THRESHOLD } from './calibration.ts';
 import { BINS, createErrorBound, lowestThreshold } from './error-bound.ts';
 
 const PLACE = { scopeHash: 's', kind: 'what' };
@@ -10,10 +11,11 @@ function simulate(wrongAt: (confidence: number) => number, seed: number, trials:
   const random = mulberry32(seed);
   const bins = { right: new Float64Array(BINS), wrong: new Float64Array(BINS) };
   for (let at = 0; at < trials; at += 1) {
-    const confidence = random();
-    (random() >= wrongAt(confidence) ? bins.right : bins.wrong)[Math.floor(confidence * BINS)]! += 1;
+    const part = random();
+    (random() >= wrongAt(part) ? bins.right : bins.wrong)[Math.floor(part * BINS)]! += 1;
   }
-  return lowestThreshold(bins, 0.01, 0.95);
+  // Parts of the binned range, 0…1.
+  return 2 * lowestThreshold(bins, 0.01, 0.95) - 1;
 }
 
 /** The true share of wrong matches at or above a threshold, confidence uniform. */
@@ -28,7 +30,7 @@ describe('the bound', () => {
     for (let at = 0; at < 407; at += 1) bound.observe(PLACE, 0.99, true);
     expect(bound.threshold(PLACE)).toBe(Number.POSITIVE_INFINITY);
     bound.observe(PLACE, 0.99, true);
-    expect(bound.threshold(PLACE)).toBe(0.99);
+    expect(bound.threshold(PLACE)).toBeCloseTo(0.99, 9);
   });
 
   it.each([
@@ -47,6 +49,17 @@ describe('the bound', () => {
     expect(broken).toBeLessThanOrEqual(10 + 3 * Math.sqrt(200 * 0.05 * 0.95));
   });
 
+  it('starts from the shipped threshold, and leaves it at the first sign against it', () => {
+    const bound = createErrorBound({}, new Map());
+    expect(bound.threshold(PLACE)).toBe(SHIPPED_THRESHOLD);
+    for (let at = 0; at < 3; at += 1) bound.observe(PLACE, 0.99, true);
+    bound.observe(PLACE, 0.951, false);
+    expect(bound.threshold(PLACE)).toBeGreaterThan(0.951);
+    expect(bound.threshold(PLACE)).toBeLessThan(0.99);
+    bound.observe(PLACE, 1, false);
+    expect(bound.threshold(PLACE)).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('is of use: with few errors it opens most of the range', () => {
     const mostlyRight = (confidence: number): number => (confidence > 0.5 ? 0.001 : 0.5);
     const thresholds = Array.from({ length: 50 }, (_, seed) => simulate(mostlyRight, seed, 4_000));
@@ -56,7 +69,7 @@ describe('the bound', () => {
   it('closes again when matches turn wrong', () => {
     const bound = createErrorBound({ shipped: false }, new Map());
     for (let at = 0; at < 600; at += 1) bound.observe(PLACE, 0.95, true);
-    expect(bound.threshold(PLACE)).toBe(0.95);
+    expect(bound.threshold(PLACE)).toBeCloseTo(0.95, 9);
     for (let at = 0; at < 8; at += 1) bound.observe(PLACE, 0.95, false);
     expect(bound.threshold(PLACE)).toBe(Number.POSITIVE_INFINITY);
   });
@@ -68,7 +81,7 @@ describe('the bound', () => {
     expect(bound.threshold({ ...PLACE, kind: 'who' })).toBe(Number.POSITIVE_INFINITY);
     expect(bound.threshold({ ...PLACE, scopeHash: 't' })).toBe(Number.POSITIVE_INFINITY);
     const again = createErrorBound({ shipped: false }, new Map(Object.entries(rows)));
-    expect(again.threshold(PLACE)).toBe((BINS - 1) / BINS);
+    expect(again.threshold(PLACE)).toBeCloseTo(0.995, 9);
     expect(again.forget('s')).toEqual(Object.keys(rows));
     expect(again.threshold(PLACE)).toBe(Number.POSITIVE_INFINITY);
     const damaged = new Map([[Object.keys(rows)[0] ?? '', '[[1],[2]]']]);

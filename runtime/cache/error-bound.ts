@@ -1,17 +1,18 @@
 // Owns the promise "at most this share of similar hits is wrong": which confidence a match must have, for a
 // scope and a kind of question, given what was seen to be right and wrong there.
 //
-// Method. Matches are binned by confidence. A threshold is the hypothesis "of the matches at or above it more
+// Method. Matches are binned by similarity. A threshold is the hypothesis "of the matches at or above it more
 // than `target` are wrong", tested with the exact binomial test. Thresholds are walked from the highest down,
 // each walk ending at the first it cannot reject; walks start where 1, 2 and 4 times the least number of
 // matches that could show the target lie above, and share the error of 1 - certainty. Where a walk starts
 // depends on no label, so all of it errs with probability at most 1 - certainty. Source: multi-start
 // fixed-sequence testing in "Learn then Test" (Angelopoulos et al. 2021, arXiv 2110.01052); that a cache's
 // threshold should be learned under a bound: vCache (Schroeder et al. 2025, arXiv 2502.03771). Holds for
-// matches drawn like those observed; the shipped calibration stands in for observations until a scope has its
-// own, and counts less with each.
-import { type CalibrationBins, SHIPPED_CALIBRATION } from './calibration.ts';
-import { leastTrials, rateIsAtMost } from './statistics.ts';
+// matches drawn like those observed: every match below the threshold is seen when its request is answered anew,
+// of those above only the explored share, which weighs the sample toward the worse. Until a scope has as many
+// observations as a proof takes, a shipped threshold stands, raised as soon as they speak against it.
+import { SHIPPED_THRESHOLD } from './calibration.ts';
+import { leastTrials, rateIsAbove, rateIsAtMost } from './statistics.ts';
 
 export interface BoundOptions {
   /** Wrong among similar hits that is tolerated. Default 0.01. */
@@ -30,20 +31,19 @@ export interface BoundPlace {
 }
 
 export interface ErrorBound {
-  /** The least confidence at which the bound holds; Infinity where it holds nowhere. */
+  /** The least similarity at which the bound holds; Infinity where it holds nowhere. */
   threshold(place: BoundPlace): number;
   /** Notes one match. Returns the row to keep. */
-  observe(place: BoundPlace, confidence: number, right: boolean): Readonly<Record<string, string>>;
+  observe(place: BoundPlace, similarity: number, right: boolean): Readonly<Record<string, string>>;
   /** Forgets a scope. Returns the keys of its rows. */
   forget(scopeHash: string): readonly string[];
 }
 
 export const BOUND_PREFIX = 'bound/';
 
-/** Confidence 0…1 in equal bins; a threshold is a bin's lower edge. */
+/** Similarities from {@link LEAST_BINNED} to 1 in equal bins; a threshold is a bin's lower edge. */
 export const BINS = 100;
-/** Own observations at which the shipped calibration no longer counts. Unmeasured. */
-const SHIPPED_FADES_AT = 600;
+const LEAST_BINNED = 0.5;
 /** Past this many observations all are halved, so that a scope that changed is learned anew. Unmeasured. */
 const FORGETS_AT = 5_000;
 
@@ -64,8 +64,12 @@ export function createErrorBound(options: BoundOptions, kept: ReadonlyMap<string
 
   function thresholdOf(key: string): number {
     const own = places.get(key) ?? emptyBins();
-    const weight = shipped ? Math.max(0, 1 - own.total / SHIPPED_FADES_AT) : 0;
-    return lowestThreshold(withPrior(own, SHIPPED_CALIBRATION, weight), target, certainty);
+    const least = leastTrials(target, certainty);
+    if (own.total >= STARTS[0]! * least) {
+      const shown = lowestThreshold(own, target, certainty);
+      if (shown < Number.POSITIVE_INFINITY) return shown;
+    }
+    return shipped ? unrefuted(own, SHIPPED_THRESHOLD, target, certainty) : Number.POSITIVE_INFINITY;
   }
 
   return {
@@ -75,11 +79,11 @@ export function createErrorBound(options: BoundOptions, kept: ReadonlyMap<string
       thresholds.set(key, known);
       return known;
     },
-    observe(place, confidence, right) {
+    observe(place, similarity, right) {
       const key = keyOf(place);
       const bins = places.get(key) ?? emptyBins();
       places.set(key, bins);
-      (right ? bins.right : bins.wrong)[binOf(confidence)]! += 1;
+      (right ? bins.right : bins.wrong)[binOf(similarity)]! += 1;
       bins.total += 1;
       if (bins.total > FORGETS_AT) halve(bins);
       thresholds.delete(key);
@@ -118,21 +122,36 @@ export function lowestThreshold(
     if (added === 0 || total < least) continue;
     const shown = rateIsAtMost(failed, total, target, share);
     for (const walk of walks) if (total >= walk.from && !shown) walk.ended = true;
-    if (shown && walks.some((walk) => total >= walk.from && !walk.ended)) lowest = bin / BINS;
+    if (shown && walks.some((walk) => total >= walk.from && !walk.ended)) lowest = edgeOf(bin);
     if (walks.every((walk) => walk.ended)) break;
   }
   return lowest;
 }
 
-/** Own counts, and the shipped ones by weight. */
-function withPrior(own: Bins, prior: CalibrationBins, weight: number): Bins {
-  const add = (counts: Float64Array, shipped: readonly number[]): Float64Array =>
-    counts.map((count, at) => count + weight * (shipped[at] ?? 0));
-  return { total: own.total, right: add(own.right, prior.right), wrong: add(own.wrong, prior.wrong) };
+/**
+ * The lowest threshold from `start` up that the observations do not speak against: that it keeps the target is
+ * refused where as many wrong ones would come by chance in at most 1 - certainty of cases.
+ */
+function unrefuted({ right, wrong }: Bins, start: number, target: number, certainty: number): number {
+  let [total, failed] = [0, 0];
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let bin = BINS - 1; bin >= binOf(start); bin -= 1) {
+    total += right[bin]! + wrong[bin]!;
+    failed += wrong[bin]!;
+    if (rateIsAbove(failed, total, target, certainty)) return lowest;
+    lowest = edgeOf(bin);
+  }
+  return Math.max(lowest, start);
 }
 
-function binOf(confidence: number): number {
-  return Math.min(BINS - 1, Math.max(0, Math.floor(confidence * BINS)));
+function edgeOf(bin: number): number {
+  return LEAST_BINNED + (bin * (1 - LEAST_BINNED)) / BINS;
+}
+
+function binOf(similarity: number): number {
+  // The nudge keeps an edge in the bin it opens.
+  const bin = Math.floor(((similarity - LEAST_BINNED) / (1 - LEAST_BINNED)) * BINS + 1e-9);
+  return Math.min(BINS - 1, Math.max(0, bin));
 }
 
 function keyOf(place: BoundPlace): string {

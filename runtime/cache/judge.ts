@@ -1,7 +1,6 @@
 // Owns the decision on what the index found: the verifier, what was reported wrong, the guard, then either
 // a fixed similarity or the learned bound. Reads no store.
 import type { Match } from './catalogue.ts';
-import { confidenceOf, featuresOf } from './confidence.ts';
 import type { BoundPlace, ErrorBound } from './error-bound.ts';
 import type { QueryKeys } from './keys.ts';
 import type { SemanticCacheOptions } from './options.ts';
@@ -13,7 +12,7 @@ import { verifyReadings } from './verify.ts';
 export interface Trial {
   readonly entryId: string;
   readonly place: BoundPlace;
-  readonly confidence: number;
+  readonly similarity: number;
 }
 
 export interface Verdict {
@@ -52,10 +51,9 @@ export function createJudge(options: SemanticCacheOptions, dependencies: JudgeDe
 
   function weigh(keys: QueryKeys, asked: Reading, match: Match): Verdict {
     const place = { scopeHash: keys.scopeHash, kind: asked.asks };
-    const confidence = confidenceOf(featuresOf(asked, readText(match.head.text), match.similarity));
-    const trial = { entryId: match.head.id, place, confidence };
+    const trial = { entryId: match.head.id, place, similarity: match.similarity };
     if (threshold !== undefined) return { serve: true, reason: 'similar', match, trial };
-    if (confidence < bound.threshold(place)) return { serve: false, reason: 'uncertain', match, trial };
+    if (match.similarity < bound.threshold(place)) return { serve: false, reason: 'uncertain', match, trial };
     if (random() < EXPLORE_SHARE) return { serve: false, reason: 'explored', match, trial };
     return { serve: true, reason: 'similar', match, trial };
   }

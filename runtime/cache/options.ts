@@ -30,7 +30,7 @@ export interface SemanticCacheOptions {
   readonly target?: number | undefined;
   /** Confidence of the statement the target makes, 0…1. Default 0.95. */
   readonly certainty?: number | undefined;
-  /** `false`: no shipped calibration, so no similar hit until a scope has shown its own. Default true. */
+  /** `false`: no shipped threshold, so no similar hit until a scope has shown its own. Default true. */
   readonly shipped?: boolean | undefined;
   /** Byte budget of kept entries. Default 64 MiB. */
   readonly maxBytes?: number | undefined;

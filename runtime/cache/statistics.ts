@@ -11,6 +11,11 @@ export function rateIsAtMost(wrong: number, total: number, rate: number, confide
   return incompleteBeta(rate, wrong + 1, total - wrong) >= confidence;
 }
 
+/** Does the sample speak against a rate of at most `rate`: P(Binomial(total, rate) >= wrong) <= 1 - confidence? */
+export function rateIsAbove(wrong: number, total: number, rate: number, confidence: number): boolean {
+  return wrong > 0 && incompleteBeta(rate, wrong, total - wrong + 1) <= 1 - confidence;
+}
+
 /** Trials without one failure that it takes to show `rate` at this confidence. 299 for 1 % at 95 %. */
 export function leastTrials(rate: number, confidence: number): number {
   return Math.ceil(Math.log(1 - confidence) / Math.log(1 - rate));

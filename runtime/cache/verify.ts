@@ -1,6 +1,6 @@
 // Owns the check that a near neighbour asks the same question. Refuses on any difference that changes an
 // answer; silence means "no difference found", never "the same".
-import { DIRECTION_PAIRS } from './lexicon.ts';
+import { DIRECTION_PAIRS, OPPOSITES } from './lexicon.ts';
 import { type Asks, type Reading, readText, stemOf } from './reading.ts';
 import type { Refusal } from './reasons.ts';
 
@@ -72,20 +72,31 @@ function differsInOpposite(a: Reading, b: Reading): Refusal | undefined {
 }
 
 function differsInName(a: Reading, b: Reading): Refusal | undefined {
-  return hasAllNames(a, b) && hasAllNames(b, a) ? undefined : 'name';
+  const [missing, extra] = [unmatchedNames(a, b), unmatchedNames(b, a)];
+  if (missing.length > 0 && extra.length > 0) return 'name';
+  const [longer, shorter, names] = missing.length > 0 ? [a, b, missing] : [b, a, extra];
+  return names.every((name) => completesName(name, longer, shorter)) ? undefined : 'name';
 }
 
-/** Does `b` speak of every name of `a`, in any case, inflected, slightly misspelt, or by its initials? */
-function hasAllNames(a: Reading, b: Reading): boolean {
+/** `Donald` beside `Trump`, where the other text says `Trump`: a fuller form of the same name. */
+function completesName(name: string, longer: Reading, shorter: Reading): boolean {
+  if (OPPOSITES.has(name)) return false;
+  return longer.words.some(({ folded }, at) => {
+    if (folded !== name) return false;
+    const beside = [longer.words[at - 1], longer.words[at + 1]];
+    return beside.some((word) => word?.isName === true && shorter.names.has(word.folded));
+  });
+}
+
+/** The names of `a` that `b` does not speak of: in any case, inflected, slightly misspelt, or by initials. */
+function unmatchedNames(a: Reading, b: Reading): readonly string[] {
   const initials = initialsOf(b);
-  for (const name of a.names) {
-    if (b.vocabulary.has(name) || b.vocabulary.has(name.replaceAll(/[.-]/g, ''))) continue;
-    if ([...b.vocabulary].some((word) => isSpellingOf(name, word))) continue;
-    if (name.length >= 2 && initials.includes(name.replaceAll('.', ''))) continue;
-    if (isSpeltOut(name, a, b)) continue;
-    return false;
-  }
-  return true;
+  return [...a.names].filter((name) => {
+    if (b.vocabulary.has(name) || b.vocabulary.has(name.replaceAll(/[.-]/g, ''))) return false;
+    if ([...b.vocabulary].some((word) => isSpellingOf(name, word))) return false;
+    if (name.length >= 2 && initials.includes(name.replaceAll('.', ''))) return false;
+    return !isSpeltOut(name, a, b);
+  });
 }
 
 function isSpellingOf(name: string, word: string): boolean {
