@@ -15,6 +15,7 @@ import {
 } from '../scripts/emulators/bedrock.ts';
 import { launchChromium } from '../scripts/testing/chromium.ts';
 import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
+import { zipOf } from './src/documents/zip.fixture.ts';
 
 const OUT = fileURLToPath(new URL('../dist/web-demo-test', import.meta.url));
 const SLOW = { timeout: 90_000 };
@@ -69,6 +70,21 @@ afterAll(async () => {
   await emulator?.stop();
 });
 
+/** One page of one line, as plain a PDF as readers take; offsets are left for them to find. */
+function pdfOf(text: string): Buffer {
+  const stream = `BT /F1 12 Tf 72 720 Td (${text}) Tj ET`;
+  return Buffer.from(`%PDF-1.4
+1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
+2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj
+3 0 obj <</Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources <</Font <</F1 5 0 R>>>>>> endobj
+4 0 obj <</Length ${stream.length}>> stream
+${stream}
+endstream endobj
+5 0 obj <</Type /Font /Subtype /Type1 /BaseFont /Helvetica>> endobj
+trailer <</Root 1 0 R /Size 6>>
+%%EOF`);
+}
+
 async function ready(): Promise<void> {
   await page.waitForSelector('.status[data-phase="ready"], .status[data-phase="failed"]', SLOW);
   expect(await page.locator('.status').getAttribute('data-phase')).toBe('ready');
@@ -108,6 +124,35 @@ it('answers from a dropped file with its sentence marked, and sends nothing afte
   await ask(`Who is ${EMAIL}?`);
   expect(requests.slice(loaded)).toEqual([]);
   expect(emulator.received().length).toBe(0);
+});
+
+it('reads PDF, Word and HTML here in the page', async () => {
+  await page.locator('input[type=file]').setInputFiles([
+    {
+      name: 'lease.pdf',
+      mimeType: 'application/pdf',
+      buffer: pdfOf('The deposit is returned within forty days.'),
+    },
+    {
+      name: 'parking.docx',
+      mimeType: '',
+      buffer: Buffer.from(
+        zipOf([['word/document.xml', '<w:p><w:t>Parking space seven belongs to flat 3B.</w:t></w:p>']]),
+      ),
+    },
+    {
+      name: 'pool.html',
+      mimeType: 'text/html',
+      buffer: Buffer.from('<script>no()</script><p>The pool opens on the <b>tenth</b> of May.</p>'),
+    },
+  ]);
+  await expect.poll(() => page.locator('.document', { hasText: /1 sentence ·/ }).count(), SLOW).toBe(3);
+  expect((await ask('When is the deposit returned?')).answer).toContain('within forty days');
+  expect((await ask('Which flat has parking space seven?')).answer).toContain('flat 3B');
+  expect((await ask('When does the pool open?')).answer).toContain('The pool opens on the tenth of May.');
+  for (const name of ['lease', 'parking', 'pool']) {
+    await page.getByRole('button', { name: `Remove ${name}` }).click();
+  }
 });
 
 it('answers the same question from the cache, which can be told it was wrong', async () => {

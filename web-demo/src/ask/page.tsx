@@ -44,7 +44,10 @@ function Turns(): JSX.Element {
   const { id, state } = last ?? {};
   // The newest question comes to the top, and again when its answer is whole. In between the reader scrolls.
   useEffect(() => {
-    scroller.current?.querySelector('.turn:last-of-type')?.scrollIntoView({ block: 'start' });
+    const box = scroller.current;
+    const turn = box?.querySelector('.turn:last-of-type');
+    // Not scrollIntoView: that would scroll the page behind the box as well.
+    if (box && turn) box.scrollTop += turn.getBoundingClientRect().top - box.getBoundingClientRect().top;
   }, [id, state]);
   return (
     <div class="turns" ref={scroller}>

@@ -2,11 +2,17 @@
 import { getDocumentProxy } from 'unpdf';
 import { linesToText, type PdfLine } from './pdf-lines.ts';
 
+export interface PdfOrder {
+  readonly file: ArrayBuffer;
+  /** Where the reply goes: PDF.js takes the worker's own port for itself when it loads. */
+  readonly port: MessagePort;
+}
+
 export type PdfReply = { readonly text: string } | { readonly error: string };
 
-self.onmessage = async ({ data }: MessageEvent<ArrayBuffer>) => {
-  self.postMessage(await reply(data));
-};
+self.addEventListener('message', async ({ data }: MessageEvent<Partial<PdfOrder>>) => {
+  if (data.file !== undefined) data.port?.postMessage(await reply(data.file));
+});
 
 async function reply(buffer: ArrayBuffer): Promise<PdfReply> {
   try {

@@ -119,6 +119,7 @@ export const en = {
   'facts.wrong': 'Wrong answer? Tell the cache',
   'facts.wrongThanks': 'Noted. It will not be given for this again.',
   'facts.similarity': 'similarity {value}',
+  'cachePage.took': 'took {time}',
   'cachePage.served': 'served {n} time|served {n} times',
   'reason.exact': 'the same question',
   'reason.similar': 'another wording of a question asked before',

@@ -114,6 +114,7 @@ export const es: Messages = {
   'facts.wrong': '¿Respuesta errónea? Avisa a la caché',
   'facts.wrongThanks': 'Anotado. No se volverá a dar para esto.',
   'facts.similarity': 'similitud {value}',
+  'cachePage.took': 'tardó {time}',
   'cachePage.served': 'usada {n} vez|usada {n} veces',
   'reason.exact': 'la misma pregunta',
   'reason.similar': 'otra forma de una pregunta anterior',

@@ -113,6 +113,7 @@ export const pt: Messages = {
   'facts.wrong': 'Resposta errada? Avise a cache',
   'facts.wrongThanks': 'Anotado. Não voltará a ser dada para isto.',
   'facts.similarity': 'semelhança {value}',
+  'cachePage.took': 'demorou {time}',
   'cachePage.served': 'usada {n} vez|usada {n} vezes',
   'reason.exact': 'a mesma pergunta',
   'reason.similar': 'outra forma de uma pergunta anterior',

@@ -90,7 +90,7 @@ function Entries(): JSX.Element | null {
             <span class="entry-text">{text}</span>
             <span class="entry-figure">{t('cachePage.served', { n: hits })}</span>
             <span class="entry-figure" title={new Date(createdAtMs).toLocaleString(locale.value)}>
-              {formatMs(answer.costMs, locale.value)}
+              {t('cachePage.took', { time: formatMs(answer.costMs, locale.value) })}
             </span>
           </li>
         ))}
