@@ -5,7 +5,7 @@ import { CARRIERS, type Canary, DISGUISES, type Disguise, makeCanaries } from '.
 import { createPatternDetector } from './index.ts';
 
 const detector = createPatternDetector();
-const canaries = makeCanaries(12);
+const canaries = makeCanaries(8);
 
 async function covered(canary: Canary, carrier: string, disguise?: Disguise): Promise<boolean> {
   const worn = disguise ? disguise.wear(canary.value) : canary.value;

@@ -26,12 +26,13 @@ interface Group {
 /** The longest number looked for: a 19-digit card. */
 const MAX_DIGITS = 19;
 
-export function findNumbers(text: string): Find[] {
+/** `sure` leaves out phones without a `+`: turned or joined digits say nothing about them. */
+export function findNumbers(text: string, sure = false): Find[] {
   const finds: Find[] = [];
   CLUSTER.lastIndex = 0;
   for (let match = CLUSTER.exec(text); match; match = CLUSTER.exec(text)) {
     const groups = groupsOf(text, match.index, match.index + match[0].length);
-    scanCluster(text, groups, finds);
+    scanCluster(text, groups, finds, sure);
   }
   return finds;
 }
@@ -64,9 +65,9 @@ function joinBroken(text: string, groups: Group[]): Group[] {
   return joined;
 }
 
-function scanCluster(text: string, groups: readonly Group[], finds: Find[]): void {
+function scanCluster(text: string, groups: readonly Group[], finds: Find[], sure: boolean): void {
   for (let from = 0; from < groups.length; ) {
-    const found = bestWindow(text, groups, from);
+    const found = bestWindow(text, groups, from, sure);
     if (found) finds.push(found.find);
     from = found ? found.next : from + 1;
   }
@@ -77,6 +78,7 @@ function bestWindow(
   text: string,
   groups: readonly Group[],
   from: number,
+  sure: boolean,
 ): { readonly find: Find; readonly next: number } | undefined {
   let digits = '';
   const windows: { readonly to: number; readonly digits: string }[] = [];
@@ -87,7 +89,7 @@ function bestWindow(
   }
   for (const window of windows.reverse()) {
     const shape = groups.slice(from, window.to + 1);
-    const kind = classify(text, shape, window.digits, shape.length === groups.length, groups.length);
+    const kind = classify(text, shape, window.digits, sure, groups.length);
     if (!kind) continue;
     const start = openingOf(text, shape[0]!.start);
     const end = endOf(text, shape.at(-1)!.end, kind);
@@ -109,9 +111,10 @@ function classify(
   text: string,
   groups: readonly Group[],
   digits: string,
-  whole: boolean,
+  sure: boolean,
   all: number,
 ): Kind | undefined {
+  const whole = groups.length === all;
   const shape = groups.map((group) => group.digits.length).join('-');
   const start = groups[0]!.start;
   const touching = touchesLetters(text, start, groups.at(-1)!.end);
@@ -122,9 +125,9 @@ function classify(
     return { type: 'card', score: 1, pattern: 'card' };
   }
   if (touching) return undefined;
-  return (
-    national(text, start, digits, shape, whole || spelled) ?? phone(text, groups, digits, shape, spelled, all)
-  );
+  const id = national(text, start, digits, shape, whole || spelled);
+  if (id || (sure && text.charAt(start - 1) !== '+')) return id;
+  return phone(text, groups, digits, shape, spelled, all);
 }
 
 function touchesLetters(text: string, start: number, end: number): boolean {

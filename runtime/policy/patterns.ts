@@ -21,7 +21,7 @@ import type { Find } from './find.ts';
 import { fold } from './fold.ts';
 import { inflate } from './inflate.ts';
 import { findNumbers } from './numbers.ts';
-import { findSecrets } from './secrets.ts';
+import { findKnownSecrets, findSecrets } from './secrets.ts';
 import { locate, originalView, tokenView, type View } from './view.ts';
 import { findEmails, findIbans, findLetteredIds, findNetworkAddresses, findSaidEmails } from './words.ts';
 
@@ -128,8 +128,13 @@ function findAll(text: string, options: PatternOptions): Find[] {
 
 /** Check digits, known prefixes, common domains. Numbers only where the digits themselves were turned. */
 function findSure(text: string, numbers: boolean): Find[] {
-  const finds = [...findEmails(text), ...findIbans(text), ...findLetteredIds(text), ...findSecrets(text)];
-  if (numbers) finds.push(...findNumbers(text));
+  const finds = [
+    ...findEmails(text),
+    ...findIbans(text),
+    ...findLetteredIds(text),
+    ...findKnownSecrets(text),
+  ];
+  if (numbers) finds.push(...findNumbers(text, true));
   return finds.filter((find) => find.score >= 0.9);
 }
 

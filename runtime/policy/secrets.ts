@@ -54,16 +54,22 @@ const RANDOM = /(?<![A-Za-z0-9+/_=.-])[A-Za-z0-9_-]{32,200}={0,2}(?![A-Za-z0-9+/
 const PASSWORD =
   /\b(?:password|passwd|passphrase|pass\s?code|pwd|contrasena|clave|senha|palavra-passe|pin(?:\s+(?:code|number))?|otp|cvv|cvc)\b['"]?(?:\s{1,3}(?:is|es|e|was|para\s\w{1,20}\s(?:es|e)))?\s{0,3}(?:=>|:=|[=:]|\s)\s{0,3}['"`]?([^\s'"`,;<>]{3,128})/gi;
 
-export function findSecrets(text: string): Find[] {
+/** Keys with a known prefix, and private keys: sure in themselves, whatever stands around them. */
+export function findKnownSecrets(text: string): Find[] {
   const finds: Find[] = [];
+  for (const match of text.matchAll(PREFIXED)) {
+    if (/[A-Za-z0-9]/.test(text.charAt(match.index - 1))) continue;
+    finds.push({ ...range(match), type: 'secret', score: 1, pattern: 'known-prefix' });
+  }
+  if (text.includes('-----BEGIN')) findPem(text, finds);
+  return finds;
+}
+
+export function findSecrets(text: string): Find[] {
+  const finds = findKnownSecrets(text);
   const secret = (start: number, end: number, score: number, pattern: string) => {
     finds.push({ start, end, type: 'secret', score, pattern });
   };
-  for (const match of text.matchAll(PREFIXED)) {
-    if (/[A-Za-z0-9]/.test(text.charAt(match.index - 1))) continue;
-    secret(match.index, match.index + match[0].length, 1, 'known-prefix');
-  }
-  if (text.includes('-----BEGIN')) findPem(text, secret);
   if (text.includes('://') && text.includes('@')) {
     for (const match of text.matchAll(URL_CREDENTIALS)) secret(...inner(match), 0.95, 'url-credentials');
   }
@@ -88,17 +94,14 @@ export function findSecrets(text: string): Find[] {
 }
 
 /** A key without an end runs to the end of the text: better too much than half a key. */
-function findPem(
-  text: string,
-  secret: (start: number, end: number, score: number, name: string) => void,
-): void {
+function findPem(text: string, finds: Find[]): void {
   let from = 0;
   for (const match of text.matchAll(PEM_BEGIN)) {
     if (match.index < from) continue;
     PEM_END.lastIndex = match.index;
     const end = PEM_END.exec(text);
     from = end ? range(end).end : text.length;
-    secret(match.index, from, 1, 'private-key');
+    finds.push({ start: match.index, end: from, type: 'secret', score: 1, pattern: 'private-key' });
   }
 }
 
