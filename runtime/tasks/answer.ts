@@ -36,7 +36,7 @@ export interface Answerer {
   ): Promise<FoundPassages>;
 }
 
-/** How much each kind of evidence counts; fitted on development questions (docs/decisions/0003-answer.md). */
+/** How much each kind of evidence counts; fitted on development questions (docs/decisions/0003-answers-by-extraction.md). */
 export interface AnswerWeights {
   readonly sentence: number;
   readonly window: number;
@@ -45,7 +45,7 @@ export interface AnswerWeights {
   readonly threshold: number;
 }
 
-export const ANSWER_WEIGHTS: AnswerWeights = { sentence: 0.4, window: 0.35, overlap: 0.25, threshold: 0.4 };
+export const ANSWER_WEIGHTS: AnswerWeights = { sentence: 0.21, window: 0.49, overlap: 0.3, threshold: 0.39 };
 
 interface Scored {
   readonly document: number;
