@@ -50,6 +50,12 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
   const database = parts.database === undefined ? undefined : await openDatabase(parts.database);
   const audit = database?.audit ?? createMemoryAuditLog();
   const receiptStore = (parts.durableReceipts && database?.receipts) || createRecentReceiptStore();
+  const cache = createSemanticCache({
+    store: parts.cacheStore,
+    embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
+  });
+  // Has what is kept read now; a cache that cannot be read is a miss later, not a failure here.
+  await cache.stats().catch(() => {});
   const runtime = createRuntime({
     tiers: [
       createDeviceTier({ answerer: createAnswerer({ embedder }), generator: parts.generator }),
@@ -58,10 +64,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     policy: createPolicy(settings.policy),
     egress: createEgress({ allowHosts: tiers.flatMap((tier) => tier.host ?? []), fetch: parts.fetch }),
     receipts: createReceiptBook({ store: receiptStore }),
-    cache: createSemanticCache({
-      store: parts.cacheStore,
-      embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
-    }),
+    cache,
     embedder,
     // Whether a person consented is asked where the person is; what came with the request narrows this.
     consent: () => 'cloud',

@@ -36,12 +36,15 @@ async function assemble(bindings: Bindings): Promise<Edge> {
     golden: JSON.stringify(golden),
     ortWasm,
   });
+  // Opened within this request: workerd would cancel what outlives it, and every later one would wait for that.
+  const store = Promise.resolve(cacheStore(settings));
+  await Promise.allSettled([store]);
   // Receipts stay in memory here: a chain in the database would have each request wait for another's I/O,
   // which workerd may cancel. Every answer carries its receipt, and the audit row its hash.
   return await assembleEdge({
     settings,
     embedder,
-    cacheStore: cacheStore(settings),
+    cacheStore: store,
     database: settings.database === undefined ? undefined : createClient(clientOptions(settings.database)),
     sourceOf: (context) => context.req.header('cf-connecting-ip') ?? 'unknown',
     waitUntil: (context, work) => context.executionCtx.waitUntil(work),

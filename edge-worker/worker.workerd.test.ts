@@ -10,6 +10,7 @@ import {
   EMULATOR_REGION,
   startBedrockEmulator,
 } from '../scripts/emulators/bedrock.ts';
+import { type LibsqlEmulator, startLibsqlEmulator } from '../scripts/emulators/libsql.ts';
 import { type RunningWorkerd, startWorkerd } from '../scripts/testing/workerd.ts';
 import { createApiKey, hashApiKey } from './keys.ts';
 
@@ -20,17 +21,24 @@ const golden = JSON.parse(readFileSync(new URL('golden.json', MODEL), 'utf8')) a
 };
 const KEY = createApiKey();
 let emulator: BedrockEmulator;
+let database: LibsqlEmulator;
+let cache: LibsqlEmulator;
 let workerd: RunningWorkerd;
 let client: OpenAI;
 
 beforeAll(async () => {
   emulator = await startBedrockEmulator();
+  database = await startLibsqlEmulator({ token: 'db-token' });
+  cache = await startLibsqlEmulator();
   workerd = await startWorkerd({
     entry: new URL('worker.ts', import.meta.url),
     compatibilityFlags: ['enable_request_signal'],
     vars: {
       NEARFIELD_API_KEYS: `acme:${await hashApiKey(KEY)}`,
       NEARFIELD_POLICY: 'balanced',
+      NEARFIELD_DATABASE_URL: database.url,
+      NEARFIELD_DATABASE_TOKEN: 'db-token',
+      NEARFIELD_CACHE_URL: cache.url,
       NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
       AWS_REGION: EMULATOR_REGION,
       AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
@@ -50,6 +58,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await workerd?.stop();
   await emulator?.stop();
+  await database?.stop();
+  await cache?.stop();
 });
 
 async function read(stream: AsyncIterable<OpenAI.ChatCompletionChunk>): Promise<string> {
@@ -104,6 +114,21 @@ describe('the edge in workerd', () => {
     });
     expect(answer.choices[0]?.message.content).toContain('nine to five');
     expect(emulator.requests).toHaveLength(before);
+  });
+
+  it('keeps its audit and its cache in remote libSQL, without the words of a redacted answer', async () => {
+    const ask = async () =>
+      await client.chat.completions
+        .create({ model: 'any', messages: [{ role: 'user', content: 'What is a lease?' }], seed: 7 })
+        .withResponse();
+    expect((await ask()).response.headers.get('cache-status')).toContain('miss');
+    const before = emulator.requests.length;
+    expect((await ask()).response.headers.get('cache-status')).toContain('hit');
+    expect(emulator.requests).toHaveLength(before);
+    const rows = () => database.database.prepare('SELECT route, status, tier FROM audits').all();
+    await expect.poll(() => rows().length).toBeGreaterThanOrEqual(5);
+    expect(rows()).toContainEqual({ route: '/v1/chat/completions', status: 200, tier: 'bedrock' });
+    expect(database.received()).not.toMatch(/lease|ann\.lee|office/);
   });
 
   it('refuses strangers, and says that it is ready', async () => {

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@libsql/client';
+import { createClient as createWebClient } from '@libsql/client/web';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startLibsqlEmulator } from '../../scripts/emulators/libsql.ts';
 import type { AuditRow } from '../audit.ts';
 import { openDatabase } from './database.ts';
 
@@ -67,5 +69,25 @@ describe('the edge database', () => {
     await opened[0]?.audit.write(row('one', 1));
     expect(await opened[2]?.audit.recent(1)).toHaveLength(1);
     for (const database of opened) database.close();
+  });
+});
+
+describe('a remote database', () => {
+  it('keeps the same as a file, through the web client, and asks for its token', async () => {
+    const server = await startLibsqlEmulator({ token: 'secret-token' });
+    const remote = () => openDatabase(createWebClient({ url: server.url, authToken: 'secret-token' }));
+    const first = await remote();
+    await first.audit.write(row('one', 100));
+    const cell = { cohort: 3, metric: 'tier', value: 'edge' } as const;
+    expect([await first.telemetry.claim('n', 9), await first.telemetry.claim('n', 9)]).toEqual([true, false]);
+    await first.telemetry.add(cell);
+    await first.telemetry.add(cell);
+    first.close();
+    const second = await remote();
+    expect(await second.audit.recent(5)).toEqual([row('one', 100)]);
+    expect(await second.telemetry.cells()).toEqual([{ ...cell, count: 2 }]);
+    second.close();
+    await expect(openDatabase(createWebClient({ url: server.url, authToken: 'wrong' }))).rejects.toThrow();
+    await server.stop();
   });
 });
