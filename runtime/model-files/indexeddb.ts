@@ -5,7 +5,7 @@ import { NearfieldError } from '../errors.ts';
 import type { ModelStore } from './store.ts';
 
 interface Schema extends DBSchema {
-  files: { key: string; value: ArrayBuffer };
+  files: { key: string; value: Blob };
 }
 
 export interface IndexedDbStoreOptions {
@@ -33,13 +33,12 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions = {}): Model
     id: 'indexeddb',
     get: (key) =>
       guarded(async (db) => {
-        const buffer = await db.get('files', key);
-        return buffer === undefined ? undefined : new Uint8Array(buffer);
+        const blob = await db.get('files', key);
+        return blob === undefined ? undefined : new Uint8Array(await blob.arrayBuffer());
       }),
     put: (key, bytes) =>
       guarded(async (db) => {
-        const whole = bytes.byteLength === bytes.buffer.byteLength;
-        await db.put('files', whole ? bytes.buffer : bytes.slice().buffer, key);
+        await db.put('files', new Blob([bytes]), key);
       }),
     delete: (key) => guarded((db) => db.delete('files', key)),
     keys: () => guarded((db) => db.getAllKeys('files')),
