@@ -4,24 +4,14 @@
 import type { Span } from '../types.ts';
 import { isSsn } from './checksums.ts';
 import { findContext } from './context.ts';
-import {
-  backwardsView,
-  bytesToText,
-  closedUpView,
-  type Decoded,
-  decodeTokens,
-  joinedViews,
-  quotedPrintableView,
-  rot13View,
-  spelledView,
-  unescapeView,
-} from './decode.ts';
+import { bytesToText, type Decoded, decodeTokens, quotedPrintableView, unescapeView } from './decode.ts';
 import { type Detector, UnreadableText } from './detector.ts';
 import type { Find } from './find.ts';
 import { fold } from './fold.ts';
 import { inflate } from './inflate.ts';
 import { findNumbers } from './numbers.ts';
 import { findKnownSecrets, findSecrets } from './secrets.ts';
+import { backwardsView, closedUpView, joinedViews, rot13View, spelledView } from './turn.ts';
 import { locate, originalView, tokenView, type View } from './view.ts';
 import { findEmails, findIbans, findLetteredIds, findNetworkAddresses, findSaidEmails } from './words.ts';
 

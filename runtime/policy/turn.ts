@@ -1,0 +1,103 @@
+// Owns reading text that kept its characters but not its order or spelling: rot13, reversed, broken over
+// lines, spread out, digits said in words. Each reader gives a view with the way back.
+import { replaceView, reversedView, type View } from './view.ts';
+
+const ROT13_HINT = /[A-Za-z]\d|\d[A-Za-z]|\b(?:gur|naq|anzr|cngvrag|cnffjbeq|ahzore)\b/i;
+
+/** Letters turned by thirteen, where something in the text could be an identifier so written. */
+export function rot13View(view: View): View | undefined {
+  if (!ROT13_HINT.test(view.text)) return undefined;
+  const text = view.text.replace(/[A-Za-z]/g, (letter) => {
+    const code = letter.charCodeAt(0);
+    const base = code < 91 ? 65 : 97;
+    return String.fromCharCode(((code - base + 13) % 26) + base);
+  });
+  return { ...view, text };
+}
+
+const REVERSED_HINT =
+  /@|\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d|\d{4}[A-Za-z]{2}\b|[A-Za-z0-9]{12}_/;
+
+export function backwardsView(view: View): View | undefined {
+  return REVERSED_HINT.test(view.text) ? reversedView(view) : undefined;
+}
+
+const LINE_BREAK = /[\w@.+%-]-?\r?\n[ \t>]{0,8}(?=[\w@.+%-])/g;
+
+/**
+ * Lines joined, where a value may have been broken between two of them: every other break in the first
+ * view, the others in the second, so that a value on its own line does not grow into the next.
+ */
+export function joinedViews(view: View): View[] {
+  if (!view.text.includes('\n')) return [];
+  const joined = [0, 1].map((parity) => {
+    let count = 0;
+    return replaceView(view, LINE_BREAK, (match) => {
+      count += 1;
+      if (count % 2 !== parity || !breaksValue(view.text, match)) return undefined;
+      return match[0].charAt(0);
+    });
+  });
+  return joined.filter((one) => one !== undefined);
+}
+
+/** Only beside something that could be part of a value: prose broken into lines is not joined. */
+function breaksValue(text: string, match: RegExpExecArray): boolean {
+  const end = match.index + match[0].length;
+  const before = /[^\s]{0,40}$/.exec(text.slice(Math.max(0, match.index - 40), match.index + 1))?.[0] ?? '';
+  const after = /^[^\s]{0,40}/.exec(text.slice(end, end + 40))?.[0] ?? '';
+  return /[@\d_]|\.[a-z]/i.test(before) || /[@\d_]|[a-z]\.[a-z]/i.test(after);
+}
+
+const SPREAD = /(?<!\S)(?:\S[ \n]){5,}\S(?!\S)/g;
+
+/** `j o h n @ …`: single characters with a space between each, closed up. */
+export function closedUpView(view: View): View | undefined {
+  return replaceView(view, SPREAD, (match) => match[0].replace(/[ \n]/g, ''));
+}
+
+const DIGIT_WORDS: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    ['0', 'zero oh cero'],
+    ['1', 'one uno una um uma'],
+    ['2', 'two dos dois duas'],
+    ['3', 'three tres'],
+    ['4', 'four cuatro quatro'],
+    ['5', 'five cinco'],
+    ['6', 'six seis meia'],
+    ['7', 'seven siete sete'],
+    ['8', 'eight ocho oito'],
+    ['9', 'nine nueve nove'],
+    ['-', 'dash hyphen minus guion traco hifen'],
+    ['.', 'dot point punto ponto'],
+    ['+', 'plus mas mais'],
+    ['/', 'slash barra'],
+    ['', 'space espacio espaco'],
+  ].flatMap(([value, words]) => words!.split(' ').map((word) => [word, value!])),
+);
+const WORD = `(?:${Object.keys(DIGIT_WORDS).join('|')})`;
+const SPELLED = new RegExp(
+  String.raw`\b(?:${WORD}|\d{1,4})(?:[\s,.;:/-]{1,3}(?:${WORD}|(?:double|triple|doble) ${WORD}|\d{1,4})){3,}\b`,
+  'gi',
+);
+const SPELLED_HINT = new RegExp(String.raw`\b${WORD}\b[\s,.;:/-]{1,3}(?:${WORD}|\d)\b`, 'i');
+const SPELLED_PIECE = new RegExp(
+  String.raw`(?:(double|triple|doble) )?(${WORD}|\d{1,4})|[\s,.;:/-]{1,3}`,
+  'gi',
+);
+
+/** Digits said in English, Spanish or Portuguese words, written as digits. */
+export function spelledView(view: View): View | undefined {
+  if (!SPELLED_HINT.test(view.text)) return undefined;
+  return replaceView(view, SPELLED, (match) => {
+    const words = match[0].match(new RegExp(String.raw`\b${WORD}\b`, 'gi')) ?? [];
+    return words.length < 3 ? undefined : match[0].replace(SPELLED_PIECE, spelledPiece);
+  });
+}
+
+/** Plain spaces between words vanish; a comma or a dash was meant to part groups. */
+function spelledPiece(piece: string, times: string | undefined, word: string | undefined): string {
+  if (word === undefined) return /^\s+$/.test(piece) ? '' : '-';
+  const digit = DIGIT_WORDS[word.toLowerCase()] ?? word;
+  return times ? digit.repeat(times.toLowerCase() === 'triple' ? 3 : 2) : digit;
+}
