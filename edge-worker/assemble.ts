@@ -70,6 +70,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     consent: () => 'cloud',
   });
   let prunedMs = 0;
+  const pending = new Set<Promise<void>>();
   const app = createApp({
     runtime,
     auth: settings.keys.length > 0 ? { mode: 'keys', keys: settings.keys } : { mode: 'loopback' },
@@ -92,7 +93,11 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
       return { ready, model: embedder.model, backend: embedder.backend(), tiers: ids };
     },
     sourceOf: parts.sourceOf,
-    waitUntil: parts.waitUntil,
+    waitUntil(context, work) {
+      pending.add(work);
+      void work.finally(() => pending.delete(work));
+      parts.waitUntil?.(context, work);
+    },
   });
   return {
     app,
@@ -100,6 +105,8 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     receipts: () => runtime.receipts(),
     async close() {
       await runtime.close();
+      // The last answers' audit rows may still be on their way.
+      await Promise.allSettled(pending);
       database?.close();
     },
   };
