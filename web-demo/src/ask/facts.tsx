@@ -43,6 +43,22 @@ export function Facts({ turn, end }: { readonly turn: Turn; readonly end: Respon
   );
 }
 
+/** Beside a question that failed or was stopped: what had left by then is owed all the same. */
+export function UnfinishedFacts({ receipt }: { readonly receipt: Receipt }): JSX.Element {
+  return (
+    <aside class="facts" aria-label={t('facts.title')}>
+      <dl class="pairs">
+        <dt>{t('facts.left')}</dt>
+        <dd>
+          <Left receipt={receipt} />
+        </dd>
+        <Redacted receipt={receipt} />
+      </dl>
+      <ReceiptDetails receipt={receipt} />
+    </aside>
+  );
+}
+
 function Left({ receipt }: { readonly receipt: Receipt }): JSX.Element {
   if (receipt.bytesOut === 0) return <strong class="zero">{t('facts.nothingLeft')}</strong>;
   const bytes = formatBytes(receipt.bytesOut, locale.value);

@@ -6,7 +6,7 @@ import { useApp } from '../state/app.ts';
 import { errorKeyOf, isNotFound, type Turn } from '../state/turn.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Markdown } from '../ui/markdown-view.tsx';
-import { Facts } from './facts.tsx';
+import { Facts, UnfinishedFacts } from './facts.tsx';
 import { Sources } from './sources.tsx';
 
 export function TurnView({ turn }: { readonly turn: Turn }): JSX.Element {
@@ -23,6 +23,7 @@ export function TurnView({ turn }: { readonly turn: Turn }): JSX.Element {
           <Sources turn={turn} />
         </div>
         {turn.end !== undefined && <Facts turn={turn} end={turn.end} />}
+        {turn.receipt !== undefined && <UnfinishedFacts receipt={turn.receipt} />}
       </div>
     </article>
   );
@@ -86,7 +87,8 @@ function Failure({ turn }: { readonly turn: Turn }): JSX.Element {
   return (
     <div class="answer-empty" role="alert">
       <p>{t(`error.${key}`)}</p>
-      <p class="muted">{key === 'other' ? <code>{turn.errorCode}</code> : t(`error.${key}.hint`)}</p>
+      {key !== 'other' && <p class="muted">{t(`error.${key}.hint`)}</p>}
+      {(key === 'other' || key === 'refused') && <code class="muted">{turn.errorCode}</code>}
       <button type="button" class="button small" onClick={() => void conversation.ask(turn.question)}>
         {t('ask.retry')}
       </button>

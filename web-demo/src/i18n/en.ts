@@ -97,6 +97,8 @@ export const en = {
     'What you asked holds data that may not leave at this setting. Nothing was sent.',
   'error.offline': 'The edge worker cannot be reached.',
   'error.offline.hint': 'Answers from your documents still work.',
+  'error.refused': 'The edge worker refused this.',
+  'error.refused.hint': 'Answers from your documents still work. The code below says why.',
   'error.model': 'The model could not be loaded.',
   'error.model.hint': 'See the Models page for the reason, then try again.',
   'error.other': 'That did not work.',

@@ -93,6 +93,9 @@ export const es: Messages = {
   'error.egress-denied.hint': 'Contiene datos que no pueden salir con este ajuste. No se envió nada.',
   'error.offline': 'No se puede llegar al servidor de borde.',
   'error.offline.hint': 'Las respuestas de tus documentos siguen funcionando.',
+  'error.refused': 'El servidor de borde lo rechazó.',
+  'error.refused.hint':
+    'Las respuestas de tus documentos siguen funcionando. El código de abajo dice por qué.',
   'error.model': 'No se pudo cargar el modelo.',
   'error.model.hint': 'La página Modelos dice por qué; después vuelve a intentarlo.',
   'error.other': 'Eso no funcionó.',

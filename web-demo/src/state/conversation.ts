@@ -72,7 +72,9 @@ export function createConversation(options: {
           update(turn.id, (current) => applyPart(current, part));
         }
       } catch (error) {
-        update(turn.id, (current) => applyFailure(current, error));
+        // The runtime closes a request's trace before it throws, and this page asks one thing at a time.
+        const receipt = options.runtime.traces().at(-1)?.receipt;
+        update(turn.id, (current) => applyFailure(current, error, receipt));
       } finally {
         running.value = undefined;
       }

@@ -3,6 +3,7 @@ import {
   isAbortError,
   isNearfieldError,
   type Passage,
+  type Receipt,
   type ResponseEnd,
   type StreamPart,
   type TierKind,
@@ -21,6 +22,8 @@ export interface Turn {
   readonly searched: boolean;
   readonly end?: ResponseEnd | undefined;
   readonly errorCode?: string | undefined;
+  /** Of a turn that did not end well: what had left by then. */
+  readonly receipt?: Receipt | undefined;
   readonly verdict?: 'wrong' | undefined;
 }
 
@@ -42,9 +45,9 @@ export function applyPart(turn: Turn, part: StreamPart): Turn {
 }
 
 /** Ends a turn that threw: an abort is the person's own doing, not a failure. */
-export function applyFailure(turn: Turn, error: unknown): Turn {
-  if (isAbortError(error)) return { ...turn, state: 'stopped' };
-  return { ...turn, state: 'failed', errorCode: isNearfieldError(error) ? error.code : 'internal' };
+export function applyFailure(turn: Turn, error: unknown, receipt?: Receipt): Turn {
+  if (isAbortError(error)) return { ...turn, receipt, state: 'stopped' };
+  return { ...turn, receipt, state: 'failed', errorCode: isNearfieldError(error) ? error.code : 'internal' };
 }
 
 /** True when documents were searched and none of them answers. */
@@ -52,7 +55,7 @@ export function isNotFound(turn: Turn): boolean {
   return turn.state === 'done' && turn.searched && turn.passages.length === 0;
 }
 
-export type ErrorKey = 'no-tier' | 'egress-denied' | 'offline' | 'model' | 'other';
+export type ErrorKey = 'no-tier' | 'egress-denied' | 'offline' | 'refused' | 'model' | 'other';
 
 const ERROR_KEYS: Readonly<Record<string, ErrorKey>> = {
   'no-tier': 'no-tier',
@@ -61,7 +64,12 @@ const ERROR_KEYS: Readonly<Record<string, ErrorKey>> = {
   'redaction-failed': 'egress-denied',
   'upstream-unavailable': 'offline',
   'upstream-timeout': 'offline',
-  'upstream-throttled': 'offline',
+  'upstream-throttled': 'refused',
+  'upstream-rejected': 'refused',
+  unauthorized: 'refused',
+  'rate-limited': 'refused',
+  'budget-exhausted': 'refused',
+  'payload-too-large': 'refused',
   'model-load-failed': 'model',
   'model-not-found': 'model',
   'backend-unavailable': 'model',
