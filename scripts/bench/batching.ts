@@ -12,12 +12,20 @@ export const command: ScriptCommand = {
   configure(bench) {
     bench
       .option('--clients <n>', 'clients asking at once', '64')
-      .option('--each <n>', 'requests a client', '6')
-      .action(async (options: { clients: string; each: string; json?: boolean }) => {
-        await run(Number(options.clients), Number(options.each), options.json === true);
+      .option('--each <n>', 'requests a client', '4')
+      .option('--backends <ids>', 'comma-separated', 'kernel,kernel-threads')
+      .action(async (options: Options) => {
+        await run(Number(options.clients), Number(options.each), options);
       });
   },
 };
+
+interface Options {
+  readonly clients: string;
+  readonly each: string;
+  readonly backends: string;
+  readonly json?: boolean;
+}
 
 interface Load {
   /** Milliseconds of each request. */
@@ -25,11 +33,11 @@ interface Load {
   readonly requestsPerSecond: number;
 }
 
-async function run(clients: number, each: number, json: boolean): Promise<void> {
+async function run(clients: number, each: number, options: Options): Promise<void> {
   const cases: BenchCase[] = [];
   const ratios: Record<string, number> = {};
   for (const row of nodeBackends) {
-    if (!(await row.available())) continue;
+    if (!options.backends.split(',').includes(row.id) || !(await row.available())) continue;
     const batched = await createNodeEmbedder({ backends: [row], contenders: 1 });
     // A budget of one token holds one row, whatever waits.
     const single = await createNodeEmbedder({ backends: [{ ...row, batchTokens: 1 }], contenders: 1 });
@@ -50,7 +58,7 @@ async function run(clients: number, each: number, json: boolean): Promise<void> 
     ratios[`${row.id}: lone client, batched over single`] =
       median(lone.single.latencies) / median(lone.batched.latencies);
   }
-  printBench({ name: 'batching', cases, ratios }, json);
+  printBench({ name: 'batching', cases, ratios }, options.json === true);
 }
 
 /** Closed loop: each client asks again as soon as it is answered. */
