@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
 import { createSemanticCache } from './cache/index.ts';
 import { createMemoryCacheStore } from './cache/memory.ts';
@@ -247,6 +247,21 @@ describe('fallback and ends', () => {
     })();
     await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
     expect(runtime.traces().map((trace) => trace.outcome)).toEqual(['aborted', 'aborted']);
+  });
+
+  it('closes a request whose client leaves before the first chunk', async () => {
+    const tier = createFakeTier({ script: [...says('a', 'b').slice(0, 2), { type: 'hang' }] });
+    const runtime = build({ tiers: [tier] });
+    const body = JSON.stringify({ model: 'm', stream: true, messages: [{ role: 'user', content: 'q' }] });
+    const response = await runtime.fetch('https://nearfield.invalid/v1/chat/completions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    expect(response.status).toBe(200);
+    await response.body!.cancel();
+    await vi.waitFor(() => expect(runtime.traces()[0]).toMatchObject({ outcome: 'aborted' }));
+    expect(tier.calls[0]!.outcome).toBe('aborted');
   });
 
   it('refuses a request without messages by name', async () => {

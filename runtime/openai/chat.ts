@@ -37,6 +37,12 @@ export async function chatResponse(
   }
   const headers = headersOf(first.value, call);
   if (!call.stream) return Response.json(await completionOf(first.value, parts), { headers });
+  // The chunks' generator closes the parts only once it has begun; a client may leave before that.
+  const leave = (): void => {
+    stop.abort();
+    void parts.return?.().catch(() => {});
+  };
+  http.signal.addEventListener('abort', leave, { once: true });
   const stream = eventStream(chunksOf(first.value, parts, call.includeUsage), {
     heartbeatMs: options.heartbeatMs,
     failureData(error) {
@@ -44,7 +50,7 @@ export async function chatResponse(
       return JSON.stringify({ error: openAiErrorOf(error) });
     },
     signal: http.signal,
-    onCancel: () => stop.abort(),
+    onCancel: leave,
   });
   return new Response(stream, {
     headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
