@@ -64,6 +64,8 @@ export interface ChainCheck {
 
 export interface AppRuntime {
   readonly model: ReadonlySignal<ModelState>;
+  /** Tries again after a failed load. Never throws; the state says how it went. */
+  loadModel(): Promise<void>;
   /** Host of the edge worker; empty when this page has none. */
   readonly edgeHost: string;
   ask(question: Question, options: { readonly signal: AbortSignal }): AsyncIterable<StreamPart>;

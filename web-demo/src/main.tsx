@@ -1,4 +1,5 @@
 // Starts the page: builds the runtime, restores what this browser keeps, renders.
+import './shell/shut-doors.ts';
 import './styles/index.css';
 import { render } from 'preact';
 import { AppView } from './app.tsx';

@@ -58,6 +58,7 @@ export function createAppRuntime({ model, edgeUrl }: AppRuntimeOptions): AppRunt
 
   return {
     model: model.state,
+    loadModel: () => model.load(),
     edgeHost: edgeUrl?.host ?? '',
     ask(question, { signal }) {
       consent = question.privacy;

@@ -2,6 +2,7 @@
 // used, so that nobody stores an engine their browser cannot run. It asks no other site for anything, and
 // it never sees a question: those do not cross the network.
 import { matchPrecache, type PrecacheEntry, precache } from 'workbox-precaching';
+import { TAKE_OVER } from './shell/take-over.ts';
 
 /** What this worker needs of its scope; the DOM library has no name for it. */
 interface WorkerScope {
@@ -9,7 +10,8 @@ interface WorkerScope {
   readonly registration: { readonly scope: string };
   readonly clients: { claim(): Promise<void> };
   skipWaiting(): Promise<void>;
-  addEventListener(type: 'install' | 'activate', listener: (event: WaitEvent) => void): void;
+  addEventListener(type: 'activate', listener: (event: WaitEvent) => void): void;
+  addEventListener(type: 'message', listener: (event: MessageEvent<unknown>) => void): void;
   addEventListener(type: 'fetch', listener: (event: FetchEvent) => void): void;
 }
 
@@ -33,7 +35,11 @@ const engineFiles: ReadonlySet<string> = new Set(
 
 precache(files.filter((file) => !isEngineFile(file)));
 
-self.addEventListener('install', (event) => event.waitUntil(self.skipWaiting()));
+// A first worker takes over at once; a newer one waits until the page says so, because it drops the files
+// that an open page of the older build may still ask for.
+self.addEventListener('message', ({ data }) => {
+  if (data === TAKE_OVER) void self.skipWaiting();
+});
 self.addEventListener('activate', (event) =>
   event.waitUntil(Promise.all([dropOldEngineFiles(), self.clients.claim()])),
 );

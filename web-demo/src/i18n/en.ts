@@ -13,6 +13,7 @@ export const en = {
   'theme.toLight': 'Switch to light',
   language: 'Language',
   install: 'Install',
+  update: 'Update',
   'net.online': 'Online',
   'net.offline': 'Offline, still answering',
   'model.idle': 'Model not loaded yet',

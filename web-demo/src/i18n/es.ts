@@ -14,6 +14,7 @@ export const es: Messages = {
   'theme.toLight': 'Cambiar a claro',
   language: 'Idioma',
   install: 'Instalar',
+  update: 'Actualizar',
   'net.online': 'En línea',
   'net.offline': 'Sin conexión, sigue respondiendo',
   'model.idle': 'Modelo aún sin cargar',

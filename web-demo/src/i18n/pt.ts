@@ -14,6 +14,7 @@ export const pt: Messages = {
   'theme.toLight': 'Mudar para claro',
   language: 'Idioma',
   install: 'Instalar',
+  update: 'Atualizar',
   'net.online': 'Em linha',
   'net.offline': 'Sem rede, continua a responder',
   'model.idle': 'Modelo ainda não carregado',

@@ -32,9 +32,12 @@ export function ModelsPage(): JSX.Element {
           />
         )}
         {model.error !== undefined && (
-          <p class="note problem" role="alert">
-            {model.error}
-          </p>
+          <div class="toolbar" role="alert">
+            <p class="note problem">{model.error}</p>
+            <button type="button" class="button small" onClick={() => void runtime.loadModel()}>
+              {t('ask.retry')}
+            </button>
+          </div>
         )}
         <dl class="pairs wide">
           <dt>{t('models.backend')}</dt>

@@ -6,6 +6,7 @@ import { PAGES } from '../state/route.ts';
 import { isDark } from '../state/settings.ts';
 import { Icon, Logo } from '../ui/icons.tsx';
 import { canInstall, install } from './install.ts';
+import { takeUpdate, updateReady } from './register.ts';
 import { Status } from './status.tsx';
 
 const LANGUAGE_NAMES: Readonly<Record<Locale, string>> = { en: 'English', es: 'Español', pt: 'Português' };
@@ -20,6 +21,12 @@ export function Header(): JSX.Element {
       <Navigation />
       <div class="header-end">
         <Status />
+        {updateReady.value && (
+          <button type="button" class="button update" onClick={takeUpdate}>
+            <Icon name="refresh" size={16} />
+            {t('update')}
+          </button>
+        )}
         {canInstall.value && (
           <button type="button" class="button quiet" onClick={() => void install()}>
             <Icon name="install" size={16} />
