@@ -9,6 +9,9 @@ import type { MemoryBudget } from './memory.ts';
 import { type ChoiceStore, createLadder, type OpenRung, type Rung } from './session.ts';
 import { openWorkerEngine, type WorkerEngine } from './worker-client.ts';
 
+export { createIndexedDbStore } from '../model-files/indexeddb.ts';
+export { createMemoryStore } from '../model-files/memory.ts';
+
 export interface BrowserEmbedderOptions {
   /** URL of a manifest.json, or a manifest with `baseUrl`. */
   readonly manifest: string | URL | Manifest;

@@ -13,6 +13,8 @@ import type { MemoryBudget } from './memory.ts';
 import { ortWasmNode } from './ort-node.ts';
 import type { ChoiceStore } from './session.ts';
 
+export { createNodeFileStore } from '../model-files/node-files.ts';
+
 export const DEFAULT_MODEL = 'all-minilm-l6-v2';
 
 /** Rows tried in Node, best first. */
