@@ -5,7 +5,7 @@ import { createScanKernel, type ScanKernel } from './scan-kernel.ts';
 import type { Neighbour, Partition } from './vector-index.ts';
 
 /** Sketches looked at again as vectors. `bench -- cache` shows the recall this gives. */
-const RERANKED = 512;
+const RERANKED = 256;
 /** Past this a lane of the kernel would overflow. */
 const MOST_BLOCKS = 31;
 const PAGE_BYTES = 65_536;

@@ -17,7 +17,7 @@ function createVectors(dims: number, seed: number) {
 }
 
 describe.each([
-  ['flat', 1_500, 384],
+  ['flat', 500, 384],
   ['sketched', 6_000, 384],
   ['sketched, odd length', 3_000, 100],
 ] as const)('%s', (_name, count, dims) => {
