@@ -1,6 +1,7 @@
 // Owns the order of the battery: the edge first, then the page, one ledger for both.
 import { createCanarySource } from './canaries.ts';
 import { runEdgeAttacks } from './edge-attacks.ts';
+import { runPageAttacks } from './page-attacks.ts';
 import { createLedger, type Ledger } from './report.ts';
 import { captureLogs } from './world.ts';
 
@@ -12,10 +13,11 @@ export interface BatteryOptions {
 
 export async function proveEgress({ fast, only }: BatteryOptions): Promise<Ledger> {
   const ledger = createLedger();
-  const source = createCanarySource();
+  const source = createCanarySource({ thin: fast });
   const logs = captureLogs();
   try {
     if (only !== 'page') await runEdgeAttacks(ledger, source, logs, fast);
+    if (only !== 'edge') await runPageAttacks(ledger, source, logs, fast);
   } finally {
     logs.stop();
   }

@@ -25,28 +25,53 @@ export const SENSITIVE_KINDS: ReadonlySet<string> = new Set([
   'key',
 ]);
 
-/** An endless supply; every call gives `count` fresh canaries of each kind. */
-export function createCanarySource(seed = 11): { take(count: number): Canary[] } {
+export interface CanarySource {
+  /** Fresh canaries, `count` of each kind; thinned, of two kinds that change from call to call. */
+  take(count: number): Canary[];
+  /** One of this kind. */
+  one(kind: string): Canary;
+}
+
+/** Of so many kinds one is taken a call, where time is short. */
+const THIN = 5;
+
+/** An endless supply. */
+export function createCanarySource({
+  thin = false,
+  seed = 11,
+}: {
+  readonly thin?: boolean;
+  readonly seed?: number;
+} = {}): CanarySource {
   const next = seeded(seed);
   const pick = (alphabet: string, length: number): string =>
     Array.from({ length }, () => alphabet[next(alphabet.length)]).join('');
+  // The fixture's addresses repeat their domains; these can be told apart by any half of them.
+  const words: readonly (() => Canary)[] = [
+    () => ({
+      kind: 'email',
+      type: 'email',
+      value: `${pick(LETTERS, 7)}.${pick(LETTERS, 6)}@${pick(LETTERS, 9)}.org`,
+    }),
+    () => ({ kind: 'key', type: 'secret', value: `ghp_${pick(MIXED, 36)}` }),
+    () => ({
+      kind: 'name',
+      type: 'person',
+      value: `${FIRST[next(FIRST.length)]} ${surname(pick(LETTERS, 9))}`,
+    }),
+  ];
   let drawn = seed;
+  const takeAll = (count: number): Canary[] => {
+    drawn += 1;
+    const numbers = makeCanaries(count, drawn).filter(({ kind }) => kind !== 'email');
+    return [...numbers, ...words.flatMap((make) => Array.from({ length: count }, make))];
+  };
   return {
     take(count) {
-      drawn += 1;
-      // The fixture's addresses repeat their domains; these can be told apart by any half of them.
-      const numbers = makeCanaries(count, drawn).filter(({ kind }) => kind !== 'email');
-      const words = Array.from({ length: count }, (): Canary[] => [
-        {
-          kind: 'email',
-          type: 'email',
-          value: `${pick(LETTERS, 7)}.${pick(LETTERS, 6)}@${pick(LETTERS, 9)}.org`,
-        },
-        { kind: 'key', type: 'secret', value: `ghp_${pick(MIXED, 36)}` },
-        { kind: 'name', type: 'person', value: `${FIRST[next(FIRST.length)]} ${surname(pick(LETTERS, 9))}` },
-      ]);
-      return [...numbers, ...words.flat()];
+      const all = takeAll(count);
+      return thin ? all.filter((_canary, at) => Math.floor(at / count) % THIN === drawn % THIN) : all;
     },
+    one: (kind) => takeAll(1).find((canary) => canary.kind === kind)!,
   };
 }
 
@@ -76,6 +101,11 @@ const NAME_CARRIERS = [
 export function carry(canary: Canary, worn: string, at: number): string {
   const carriers = canary.kind === 'name' ? NAME_CARRIERS : CARRIERS;
   return carriers[at % carriers.length]!.replace('{}', () => worn);
+}
+
+/** As many disguises as a canary of this group may have. */
+export function mostOf(group: Disguise['group']): number {
+  return DISGUISES.filter((disguise) => disguise.group === group).length;
 }
 
 /** What the detector promises for names is their plain form; a disguised one is what the device tier is for. */

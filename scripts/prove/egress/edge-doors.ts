@@ -3,7 +3,7 @@
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { NOT_READY, SERVER_ERROR, THROTTLED, UNAVAILABLE } from '../../emulators/bedrock.ts';
-import type { Canary } from './canaries.ts';
+import type { CanarySource } from './canaries.ts';
 import { createEdgeRunner, type EdgeAttempt, type EdgeRunner, postChat, said } from './edge-runner.ts';
 import type { Ledger } from './report.ts';
 import { type ProvenEdge, startProvenEdge } from './world.ts';
@@ -52,7 +52,7 @@ const MISTAKES: Readonly<Record<string, Send>> = {
 export async function errorAttempts(
   runner: EdgeRunner,
   edge: ProvenEdge,
-  take: (count: number) => Canary[],
+  take: CanarySource['take'],
 ): Promise<void> {
   const attack = '7 errors, logs, labels';
   for (const [name, send] of Object.entries(MISTAKES)) {
@@ -96,7 +96,7 @@ export async function guardAttempts(
   runner: EdgeRunner,
   edge: ProvenEdge,
   ledger: Ledger,
-  take: (count: number) => Canary[],
+  take: CanarySource['take'],
 ): Promise<void> {
   const attack = '10 round the guard';
   const [canary] = take(1);
@@ -141,11 +141,7 @@ async function rawPost(edge: ProvenEdge, body: string, headers: Record<string, s
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-async function forwardingCloud(
-  ledger: Ledger,
-  attack: string,
-  take: (count: number) => Canary[],
-): Promise<void> {
+async function forwardingCloud(ledger: Ledger, attack: string, take: CanarySource['take']): Promise<void> {
   const beyond: Buffer[] = [];
   const stranger = createServer((message, response) => {
     message.on('data', (chunk: Buffer) => beyond.push(chunk));
@@ -186,7 +182,7 @@ async function listen(server: ReturnType<typeof createServer>): Promise<string> 
 export async function telemetryAttempts(
   runner: EdgeRunner,
   edge: ProvenEdge,
-  take: (count: number) => Canary[],
+  take: CanarySource['take'],
 ): Promise<void> {
   const day = Math.floor(Date.now() / 86_400_000);
   const good = { v: 1, day, metric: 'tier', value: 'device', nonce: 'A'.repeat(22) };

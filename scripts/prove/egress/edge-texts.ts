@@ -1,5 +1,5 @@
 // Owns attacks 1 to 3, and 6: a value in every disguise, and in every place of a request that holds text.
-import { type Canary, carry, disguisesFor } from './canaries.ts';
+import { type Canary, carry, disguisesFor, mostOf } from './canaries.ts';
 import { type EdgeAttempt, postChat, said } from './edge-runner.ts';
 
 const GROUPS = [
@@ -23,8 +23,7 @@ export function disguisedAttempts(take: (count: number) => Canary[], count: numb
   for (const canary of take(count)) add('0 as they are', 'plain', canary, canary.value);
   // A fresh value for each disguise: whatever is found later can have come from one attempt only.
   for (const [group, attack] of GROUPS) {
-    const most = Math.max(...take(1).map((canary) => disguisesFor(canary, group).length));
-    for (let at = 0; at < most; at += 1) {
+    for (let at = 0; at < mostOf(group); at += 1) {
       for (const canary of take(count)) {
         const disguise = disguisesFor(canary, group)[at];
         if (disguise !== undefined) add(attack, disguise.name, canary, disguise.wear(canary.value));
