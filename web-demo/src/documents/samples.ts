@@ -20,7 +20,7 @@ export const SAMPLES: readonly Sample[] = [
     questions: [
       'When can I drive again?',
       'What do I do if I forget an injection?',
-      'How high a fever means I should call?',
+      'At what temperature should I call the ward?',
     ],
     load: () => raw(import('./samples/discharge-en.md?raw')),
   },
@@ -29,8 +29,8 @@ export const SAMPLES: readonly Sample[] = [
     title: 'Contrato de arrendamiento de vivienda',
     language: 'es',
     questions: [
-      '¿Cuánto es la fianza?',
-      '¿Puedo tener un animal?',
+      '¿De cuánto es la renta al mes?',
+      '¿Cuándo se devuelve la fianza?',
       '¿Quién paga la reparación de la caldera?',
     ],
     load: () => raw(import('./samples/alquiler-es.md?raw')),
