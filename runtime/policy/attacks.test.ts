@@ -54,3 +54,13 @@ describe('recall on made-up identifiers', () => {
     expect(worn.recall).toBeGreaterThanOrEqual(0.98);
   });
 });
+
+it('knows an identity number for what it is when the next row begins with digits', async () => {
+  const ids = canaries.filter(({ kind }) => kind === 'ssn' || kind === 'cpf').map(({ value }) => value);
+  const text = `id,contact\n${ids.map((value, at) => `${at},${value}`).join('\n')}\n7,none`;
+  const spans = await detector.detect(text, { signal: new AbortController().signal });
+  const found = spans
+    .filter(({ type }) => type === 'national-id')
+    .map(({ start, end }) => text.slice(start, end));
+  expect(ids.filter((id) => !found.includes(id))).toEqual([]);
+});

@@ -33,6 +33,9 @@ export function findNumbers(text: string, sure = false): Find[] {
   for (let match = CLUSTER.exec(text); match; match = CLUSTER.exec(text)) {
     const groups = groupsOf(text, match.index, match.index + match[0].length);
     scanCluster(text, groups, finds, sure);
+    // What looked like one broken group may be the end of one row and the begin of the next: both are asked.
+    const joined = joinBroken(text, groups);
+    if (joined.length < groups.length) scanCluster(text, joined, finds, sure);
   }
   return finds;
 }
@@ -49,11 +52,11 @@ function groupsOf(text: string, from: number, to: number): Group[] {
       start = -1;
     }
   }
-  return joinBroken(text, groups);
+  return groups;
 }
 
 /** A line break inside a value splits a group in two: `1111\n1111` with nothing else between is one. */
-function joinBroken(text: string, groups: Group[]): Group[] {
+function joinBroken(text: string, groups: readonly Group[]): Group[] {
   const joined: Group[] = [];
   for (const group of groups) {
     const last = joined.at(-1);
@@ -87,16 +90,23 @@ function bestWindow(
     if (digits.length > MAX_DIGITS) break;
     if (digits.length >= 7) windows.push({ to, digits });
   }
+  let overflowing: { readonly find: Find; readonly next: number } | undefined;
   for (const window of windows.reverse()) {
     const shape = groups.slice(from, window.to + 1);
     const kind = classify(text, shape, window.digits, sure, groups.length);
-    if (!kind) continue;
+    if (!kind || (overflowing && kind.type === 'phone')) continue;
     const start = openingOf(text, shape[0]!.start);
     const end = endOf(text, shape.at(-1)!.end, kind);
-    return { find: { start, end, ...kind }, next: window.to + 1 };
+    const found = { find: { start, end, ...kind }, next: window.to + 1 };
+    // With the first digits of the next row an identity number can pass for a phone; the number is the truth.
+    if (kind.type !== 'phone' || !BORDER.test(text.slice(start, end))) return found;
+    overflowing = found;
   }
-  return undefined;
+  return overflowing;
 }
+
+/** Ends a row or a cell, or breaks a value. */
+const BORDER = /[\n\r\t|]/;
 
 /** A leading `+` or `(` belongs to the number. */
 function openingOf(text: string, start: number): number {
