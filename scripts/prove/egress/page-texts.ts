@@ -153,24 +153,35 @@ export async function typePlaces(
     .click();
 }
 
+/** Nothing may be asked of anyone; the page's own files may still come, as they would without a question. */
 export async function typeAtHome(world: PageWorld, { take }: CanarySource): Promise<void> {
   const { page, tap, ledger } = world;
   const attack = '0 reach: this device';
   await reach(page, 'device');
   for (const canary of take(1)) {
     const from = tap.received().length;
+    const { kind, value } = canary;
     await type(world, {
       attack,
-      name: `${canary.kind}, plain`,
+      name: `${kind}, plain`,
       canary,
-      worn: canary.value,
-      texts: [canary.value],
+      worn: value,
+      texts: [value],
+      stoppedBy: 'policy',
     });
-    if (tap.received().length > from) {
-      ledger.leak({ attack, attempt: canary.kind, where: 'a request that should not have been' });
+    for (const line of requestLines(tap.received().subarray(from))) {
+      if (OWN_FILE.test(line)) ledger.note(`a file of the page came late: ${line}`);
+      else ledger.leak({ attack, attempt: kind, where: `a request that should not have been: ${line}` });
     }
   }
   await reach(page, 'cloud');
+}
+
+const OWN_FILE = /^GET \/(?!v1\/)[\w./-]*$/;
+
+function requestLines(bytes: Buffer): string[] {
+  const lines = bytes.toString('latin1').matchAll(/^([A-Z]{3,7} \S+) HTTP\/1\.1\r$/gm);
+  return Array.from(lines, ([, line]) => line!);
 }
 
 /** Our edge, suddenly forwarding to a stranger. */
