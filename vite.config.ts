@@ -1,13 +1,15 @@
 // One Vite config: the demo page (web-demo/) is its root; the runtime is imported from source through
 // the package's own subpaths. The build is dist/web-demo: page, engine, model and service worker, with
 // nothing fetched from anyone else.
+
 import { copyFileSync, createReadStream, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
 import { createCsp } from './runtime/policy/csp.ts';
 
-const ROOT: string = new URL('./', import.meta.url).pathname;
+const ROOT: string = fileURLToPath(new URL('./', import.meta.url));
 const MODEL = 'all-minilm-l6-v2';
 
 interface ModelManifest {

@@ -24,6 +24,7 @@ const config: ViteUserConfig = defineConfig({
         ssr: { resolve: { conditions: ['nearfield-source', 'node', 'default'] } },
         test: {
           name: 'real',
+          globalSetup: ['./scripts/testing/require-chromium.ts'],
           include: slow,
           exclude: ['**/node_modules/**', 'dist/**'],
           testTimeout: 120_000,

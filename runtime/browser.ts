@@ -64,7 +64,7 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
     ],
     policy: createPolicy(options.policy),
     egress: createEgress({ allowHosts: far.flatMap((tier) => tier.host ?? []) }),
-    receipts: createReceiptBook({ store: createIndexedDbReceiptStore() }),
+    receipts: createReceiptBook({ store: createIndexedDbReceiptStore(`${name}-receipts`) }),
     cache: createSemanticCache({
       store: openBrowserCacheStore({ name }),
       embed: async (texts, call) => (await embedder.embed(texts, call)).embeddings,

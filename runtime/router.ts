@@ -1,6 +1,6 @@
 // Owns which tier answers: orders them near to far, skips what policy, ability or a breaker leaves out,
 // and falls back only before the first good part. It sends nothing itself and never widens a decision.
-import { abortErrorOf, allowsFallback } from './errors.ts';
+import { abortErrorOf, allowsFallback, isAbortError, isNearfieldError } from './errors.ts';
 import { type Breaker, type BreakerOptions, type BreakerState, createBreaker } from './router/breaker.ts';
 import { type Deadlines, openStream } from './router/first-part.ts';
 import {
@@ -174,11 +174,15 @@ export function createRouter(options: RouterOptions): Router {
         if (parts !== undefined) return { tier: candidate.tier, attempts, parts };
         resting.push({ ...candidate, why: 'breaker' });
       } catch (error) {
-        if (!allowsFallback(error)) throw error;
+        // A defect on the device must not become a reason to send the request away.
+        const isOurs = isNearfieldError(error) || isAbortError(error);
+        const isDefect = candidate.tier.kind === 'device' && !isOurs;
+        if (!isDefect && !allowsFallback(error)) throw error;
         const failed = { tier: refOf(candidate.tier), code: codeOf(error) };
         attempts.push(failed);
         errors.push(error);
         onAttemptFailed?.(failed);
+        if (isDefect) break;
       }
     }
     throw attempts.length === 0 ? nobody([...left, ...resting], decision) : allFailed(attempts, errors);

@@ -75,6 +75,8 @@ describe('the way of one request', () => {
     expect(timings.steps.map((step) => step.name)).toEqual([
       'policy',
       'cache',
+      'embed',
+      'rank',
       'route',
       'stream',
       'cache-write',

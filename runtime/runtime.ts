@@ -92,6 +92,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const traces: Trace[] = [];
   const refreshing = new Set<string>();
   const background = new Set<Promise<void>>();
+  const lifetime = new AbortController();
 
   async function* generate(
     request: ChatRequest,
@@ -111,9 +112,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       run.decision = review.decision;
       const query = await queryFor(request, review.decision);
       const lookup = await lookUp(run, request, query, signal);
-      if (lookup.answer === undefined) yield* produce(run, request, review, query, signal);
-      else yield* replay(run, request, lookup.answer);
-      finished = true;
+      const parts =
+        lookup.answer === undefined
+          ? produce(run, request, review, query, signal)
+          : replay(run, request, lookup.answer);
+      for await (const part of parts) {
+        // A consumer may leave at the end part; the answer was whole by then.
+        if (part.type === 'response-end') finished = true;
+        yield part;
+      }
     } catch (error) {
       failure = error;
       throw error;
@@ -172,7 +179,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   function refresh(request: ChatRequest, entryId: string): void {
     if (refreshing.has(entryId)) return;
     refreshing.add(entryId);
-    const work = drain(generate({ ...request, cache: 'refresh' }))
+    const work = drain(generate({ ...request, cache: 'refresh' }, { signal: lifetime.signal }))
       .catch(() => {}) // the trace has it; a failed refresh leaves the stale entry as it is
       .finally(() => {
         refreshing.delete(entryId);
@@ -244,12 +251,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     const ref: TierRef = { id: tier.id, kind: tier.kind };
     const permit = egress.open({ decision: review.decision, tier: ref, host: tier.host });
     run.permits.push(permit);
-    if (tier.kind === 'device') return tier.stream(request, { signal, fetch: permit.fetch });
+    const context = { signal, fetch: permit.fetch, step: run.tracer.add };
+    if (tier.kind === 'device') return tier.stream(request, context);
     const redacted = review.redactFor(tier.kind);
     run.redactedByType = redacted.redactedByType;
     // The farthest tier travels with the request, so the edge goes no further than the page may.
     const sent: ChatRequest = { ...redacted.request, privacy: review.decision.farthest };
-    return redacted.restore(tier.stream(sent, { signal, fetch: permit.fetch }));
+    return redacted.restore(tier.stream(sent, context));
   }
 
   async function keep(
@@ -366,6 +374,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     feedback: async (entryId, verdict) => await cache?.feedback(entryId, verdict),
     router,
     async close() {
+      lifetime.abort();
       await Promise.allSettled(background);
       await Promise.allSettled(options.tiers.map((tier) => tier.dispose?.()));
       await cache?.close();

@@ -11,6 +11,8 @@ export interface Tracer {
   step<T>(name: TraceStep['name'], run: () => T | Promise<T>, facts?: () => TraceStep['facts']): Promise<T>;
   /** A step whose ends lie apart, such as the stream. Returns the function that ends it. */
   begin(name: TraceStep['name']): (facts?: TraceStep['facts']) => void;
+  /** A step that somebody else timed and that has just ended. */
+  add(name: TraceStep['name'], durationMs: number): void;
   /** Marks the first text or tool part; later calls change nothing. */
   firstToken(): void;
   timings(): Timings;
@@ -43,6 +45,9 @@ export function createTracer(clock: Clock): Tracer {
       } finally {
         end(facts?.());
       }
+    },
+    add(name, durationMs) {
+      steps.push({ name, startMs: Math.max(0, elapsed() - durationMs), durationMs });
     },
     firstToken() {
       ttftMs ??= elapsed();

@@ -211,6 +211,8 @@ export type GuardedFetch = (input: Request | URL | string, init?: RequestInit) =
 export interface TierContext {
   readonly signal: AbortSignal;
   readonly fetch: GuardedFetch;
+  /** Tells the trace of a step inside the tier that has just ended. */
+  readonly step?: ((name: 'embed' | 'rank', durationMs: number) => void) | undefined;
 }
 
 export interface Tier {

@@ -1,5 +1,7 @@
 // `npm start`: the demo page and the edge worker on loopback, and one real on-device answer with its trace.
+
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { startEdge } from '../edge-worker/node.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -28,7 +30,12 @@ const program = new Command('npm start --')
   .option('--no-build', 'serve the demo as last built')
   .option('--once', 'print the answer, then stop')
   .showHelpAfterError();
-await main(program.parse().opts<Options>());
+await main(program.parse().opts<Options>()).catch((error: unknown) => {
+  const code = (error as { code?: string }).code;
+  if (code !== 'EADDRINUSE') throw error;
+  console.error('That port is taken. Free it, or choose another: npm start -- --port 8788');
+  process.exit(1);
+});
 
 async function main(options: Options): Promise<void> {
   const begun = performance.now();
@@ -52,8 +59,8 @@ async function main(options: Options): Promise<void> {
     port: options.port,
     env: { ...process.env, ...(cloud === undefined ? {} : cloudEnv(cloud.url)) },
     embedder: runtime.embedder,
-    pages: new URL('dist/web-demo', ROOT).pathname,
-    dataFolder: new URL('.nearfield/edge', ROOT).pathname,
+    pages: fileURLToPath(new URL('dist/web-demo', ROOT)),
+    dataFolder: fileURLToPath(new URL('.nearfield/edge', ROOT)),
   });
   console.log(`Demo page     ${edge.url}/`);
   console.log(`Edge worker   ${edge.url}/v1  (OpenAI-compatible)`);

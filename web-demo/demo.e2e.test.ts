@@ -155,6 +155,14 @@ it('reads PDF, Word and HTML here in the page', async () => {
   }
 });
 
+it('answers the question asked in other words from the cache', async () => {
+  // Two, because the cache asks anew now and then to check itself (one sure match in fifty).
+  const first = await ask('How much is the annual fee?');
+  const second = await ask('What is the amount of the yearly fee?');
+  expect(first.answer).toContain('The yearly fee is 85 euros');
+  expect(first.facts + second.facts).toMatch(/Hit[\s\S]*similarity 0\.9/);
+});
+
 it('answers the same question from the cache, which can be told it was wrong', async () => {
   const { facts } = await ask(FEE);
   expect(facts).toMatch(/Hit/);

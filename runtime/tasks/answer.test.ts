@@ -27,6 +27,26 @@ describe('createAnswerer', () => {
     expect(passages[0]!.similarity).toBeGreaterThan(0);
   });
 
+  it('answers with the sentence, not with the heading above it', async () => {
+    const text = '# Deposit\n\nThe deposit is 900 euros. It is paid back at the end.';
+    const { passages } = await createAnswerer({ embedder: createFakeEmbedder() }).find(
+      'How much is the deposit?',
+      [{ id: 'a', text }],
+    );
+    expect(passages[0]!.text).toBe('The deposit is 900 euros.');
+  });
+
+  it('keeps titles apart and survives letting a document go while it is asked', async () => {
+    const embedder = createFakeEmbedder();
+    const answerer = createAnswerer({ embedder, maxSentences: 2 });
+    await answerer.find('q', [LEAVE]);
+    const both = await answerer.find('How much is the deposit the tenant pays?', [LEASE, LEAVE]);
+    expect(both.passages[0]!.documentId).toBe('lease');
+    const before = embedder.seen.length;
+    await answerer.find('q', [{ ...LEAVE, title: 'Holiday' }]);
+    expect(embedder.seen.slice(before).some((text) => text.startsWith('Holiday. '))).toBe(true);
+  });
+
   it('says not found under the threshold, and shows nothing', async () => {
     const { found, passages, score } = await createAnswerer({ embedder: createFakeEmbedder() }).find(
       'Which telescope photographed Neptune?',

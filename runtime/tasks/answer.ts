@@ -47,6 +47,9 @@ export interface AnswerWeights {
 
 export const ANSWER_WEIGHTS: AnswerWeights = { sentence: 0.21, window: 0.49, overlap: 0.3, threshold: 0.39 };
 
+// Enough that a heading never beats the sentence it announces; not fitted.
+const HEADING_PENALTY = 0.3;
+
 interface Scored {
   readonly document: number;
   readonly sentence: number;
@@ -100,10 +103,12 @@ function rank(
     const windows = windowSimilarities(query, document);
     for (let sentence = 0; sentence < document.sentences.length; sentence += 1) {
       const similarity = cosine(query, document.sentenceVectors, sentence);
+      const heading = document.isHeading[sentence] ? HEADING_PENALTY : 0;
       const score =
         weights.sentence * similarity +
         weights.window * windows[sentence]! +
-        weights.overlap * words[scored.length]!;
+        weights.overlap * words[scored.length]! -
+        heading;
       scored.push({ document: at, sentence, similarity, score });
     }
   }

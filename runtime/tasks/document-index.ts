@@ -2,7 +2,7 @@
 // costs one embedding. Memory only; refuses to keep more than `maxSentences`.
 import type { Embedder, SourceDocument } from '../types.ts';
 import { stems } from './lexical.ts';
-import { splitSentences, type TextRange, windowsOf } from './segment.ts';
+import { isHeading, splitSentences, type TextRange, windowsOf } from './segment.ts';
 
 /** A document ready to be asked. Vectors are L2-normalised, row-major. */
 export interface IndexedDocument {
@@ -10,6 +10,8 @@ export interface IndexedDocument {
   /** Float32Array[sentences * dims] */
   readonly sentenceVectors: Float32Array;
   readonly sentenceStems: readonly ReadonlySet<string>[];
+  /** Headings name what the next sentences say; they do not answer by themselves. */
+  readonly isHeading: readonly boolean[];
   /** First and last sentence of each window, inclusive. */
   readonly windows: readonly { readonly first: number; readonly last: number }[];
   /** Float32Array[windows * dims] */
@@ -60,15 +62,18 @@ export function createDocumentIndex(options: {
     clear: () => kept.clear(),
     async get(documents, { signal, onProgress } = {}) {
       const keys = await Promise.all(
-        documents.map((document) => hash(`${embedder.weightsHash}\n${document.text}`)),
+        documents.map(({ title, text }) => hash(JSON.stringify([embedder.weightsHash, title ?? null, text]))),
       );
+      // What is kept now is taken now: keeping new ones, or another call, may let it go meanwhile.
+      const ready = new Map<string, IndexedDocument>();
       const cuts = new Map<string, Cut>();
       for (const [at, document] of documents.entries()) {
         const key = keys[at]!;
-        if (!kept.has(key) && !cuts.has(key)) cuts.set(key, cut(document));
+        const here = kept.get(key);
+        if (here !== undefined) ready.set(key, here);
+        else if (!cuts.has(key)) cuts.set(key, cut(document));
       }
       const total = [...cuts.values()].reduce((sum, entry) => sum + entry.texts.length, 0);
-      const ready = new Map<string, IndexedDocument>();
       let done = 0;
       for (const [key, entry] of cuts) {
         const vectors = await embedRows(embedder, entry.texts, signal, (rows) => {
@@ -79,13 +84,14 @@ export function createDocumentIndex(options: {
         ready.set(key, {
           sentences: entry.sentences,
           sentenceStems: entry.sentenceStems,
+          isHeading: entry.isHeading,
           windows: entry.windows,
           sentenceVectors: vectors.subarray(0, split),
           windowVectors: vectors.subarray(split),
         });
       }
       return keys.map((key) => {
-        const document = kept.get(key) ?? ready.get(key)!;
+        const document = ready.get(key)!;
         keep(key, document);
         return document;
       });
@@ -113,6 +119,7 @@ function cut({ id, title, text }: SourceDocument): Cut {
     sentences,
     windows,
     texts: [...sentenceTexts, ...windowTexts],
+    isHeading: sentenceTexts.map(isHeading),
     sentenceStems: sentenceTexts.map((sentence) => new Set(stems(sentence))),
   };
 }

@@ -17,10 +17,17 @@ describe('splitSentences', () => {
       'La Sra. Pérez vive en Avda. Goya.',
       'Llamó ayer.',
     ]);
-    expect(cut('Conforme o art. Quinto da lei. A Exma. Juíza decidiu.')).toEqual([
-      'Conforme o art. Quinto da lei.',
+    expect(cut('Conforme o art. 5 da lei. A Exma. Juíza decidiu.')).toEqual([
+      'Conforme o art. 5 da lei.',
       'A Exma. Juíza decidiu.',
     ]);
+  });
+
+  it('ends a sentence at a word that is an abbreviation only before a number', () => {
+    expect(cut('He went out. She stayed in.')).toHaveLength(2);
+    expect(cut('The answer is no. The tenant pays.')).toHaveLength(2);
+    expect(cut('Two years ago. Rent is 900 euros.')).toHaveLength(2);
+    expect(cut('It starts on 3 mar. 2024 and ends later.')).toHaveLength(1);
   });
 
   it('joins wrapped lines and splits at blank lines and list items', () => {

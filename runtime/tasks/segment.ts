@@ -10,10 +10,15 @@ export interface TextRange {
 // Abbreviations that end in a full stop without ending a sentence; en, es, pt. Compared lower-cased.
 const ABBREVIATIONS: ReadonlySet<string> = new Set(
   (
-    'dr dra mr mrs ms prof sr sra srta jr st no nº núm num art arts sec fig figs eq vs etc e.g i.e cf al ' +
-    'inc ltd co corp dept est approx ca p pp vol ed eds rev gen col lt sgt capt hon adm ud uds av avda c/ ' +
-    'pág págs tel ext cap exmo exma ilmo v.g p.ej p.ex séc dep jan feb mar apr jun jul aug sep sept oct nov dec ' +
-    'ene abr ago dic fev mai set out dez a.m p.m u.s u.k'
+    'dr dra mr mrs ms prof sr sra srta jr nº núm arts figs eq vs e.g i.e cf al inc ltd dept approx pp eds ' +
+    'lt sgt capt adm ud uds avda c/ pág págs exmo exma ilmo v.g p.ej p.ex séc u.s u.k'
+  ).split(' '),
+);
+// Words of their own as well ("out" is outubro and out): an abbreviation only in front of a number.
+const BEFORE_NUMBERS: ReadonlySet<string> = new Set(
+  (
+    'no num art sec fig p vol ed ca cap tel ext av st est rev gen col hon ' +
+    'jan feb mar apr may jun jul aug sep sept oct nov dec ene abr ago dic fev mai set out dez'
   ).split(' '),
 );
 
@@ -58,7 +63,9 @@ function endsSentence(text: string, start: number, end: number): boolean {
   if (lastWord === undefined) return true;
   const isInitial = /^\p{Lu}$/u.test(lastWord);
   const isListNumber = /^\d{1,3}$/.test(lastWord) && body.length <= lastWord.length + 1;
-  return !isInitial && !isListNumber && !ABBREVIATIONS.has(lastWord.toLowerCase());
+  const word = lastWord.toLowerCase();
+  const isShort = ABBREVIATIONS.has(word) || (BEFORE_NUMBERS.has(word) && /^\s*\d/.test(text.slice(end)));
+  return !isInitial && !isListNumber && !isShort;
 }
 
 function cutLong(text: string, range: TextRange): readonly TextRange[] {
@@ -79,6 +86,13 @@ function trim(text: string, { start, end }: TextRange): TextRange {
   while (from < to && /\s/.test(text[from]!)) from += 1;
   while (to > from && /\s/.test(text[to - 1]!)) to -= 1;
   return { start: from, end: to };
+}
+
+/** A title rather than a statement: a Markdown heading, or a few words with no stop, colon or figure. */
+export function isHeading(sentence: string): boolean {
+  if (sentence.startsWith('#')) return true;
+  if (/^[-*•|]|[\d:=]|[.!?…;)"”»]$/.test(sentence)) return false;
+  return sentence.split(/\s+/).length <= 5;
 }
 
 /** Windows of neighbouring sentences of about `maxWords` words, each begun half a window after the last. */

@@ -3,7 +3,7 @@
 import { NearfieldError } from '../errors.ts';
 import { questionOf } from '../messages.ts';
 import type { Answerer } from '../tasks/index.ts';
-import type { ChatRequest, Tier, TierPart } from '../types.ts';
+import type { ChatRequest, Tier, TierContext, TierPart } from '../types.ts';
 
 /** A local language model, as the device tier sees it. */
 export interface LocalGenerator {
@@ -31,9 +31,10 @@ export function createDeviceTier(options: DeviceTierOptions): Tier {
     id: options.id ?? 'device',
     kind: 'device',
     can: (request) => extracts(request) || (generator?.can(request) ?? false),
-    async *stream(request, { signal }) {
+    async *stream(request, context) {
+      const { signal } = context;
       signal.throwIfAborted();
-      if (extracts(request)) yield* extract(answerer!, request, notFoundText, signal);
+      if (extracts(request)) yield* extract(answerer!, request, notFoundText, context);
       else yield* generator!.stream(request, { signal });
     },
     async dispose() {
@@ -46,7 +47,7 @@ async function* extract(
   answerer: Answerer,
   request: ChatRequest,
   notFoundText: string,
-  signal: AbortSignal,
+  { signal, step }: TierContext,
 ): AsyncIterable<TierPart> {
   const question = questionOf(request).trim();
   if (question === '') {
@@ -56,7 +57,9 @@ async function* extract(
       { param: 'messages' },
     );
   }
-  const { passages } = await answerer.find(question, request.documents ?? [], { signal });
+  const { passages, embedMs, rankMs } = await answerer.find(question, request.documents ?? [], { signal });
+  step?.('embed', embedMs);
+  step?.('rank', rankMs);
   signal.throwIfAborted();
   yield { type: 'sources', passages };
   yield { type: 'text-delta', text: passages[0]?.text ?? notFoundText };

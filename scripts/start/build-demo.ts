@@ -1,10 +1,12 @@
 // Owns building the demo page when its sources are newer than the last build.
+
 import { execFile } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const OUT = join(ROOT, 'dist/web-demo/index.html');
 const SOURCES = ['web-demo', 'runtime', 'models', 'vite.config.ts', 'package-lock.json'];
 

@@ -1,6 +1,8 @@
 // Owns how tests and benchmarks drive a real Chromium: find one, serve the repository through Vite,
 // open a page. Refuses to download a browser.
+
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { createServer, type ViteDevServer } from 'vite';
 
@@ -68,8 +70,8 @@ export async function openTestPage(
     ? { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
     : {};
   const server = await createServer({
-    root: new URL('../../', import.meta.url).pathname,
-    configFile: new URL('../../vite.config.ts', import.meta.url).pathname,
+    root: fileURLToPath(new URL('../../', import.meta.url)),
+    configFile: fileURLToPath(new URL('../../vite.config.ts', import.meta.url)),
     cacheDir: `node_modules/.vite-test-${process.pid}-${Math.random().toString(36).slice(2)}`,
     appType: 'mpa',
     logLevel: 'error',
