@@ -1,7 +1,11 @@
 // A few of each attack of `npm run prove -- egress`, in a real browser and against the edge: the promise itself,
-// and that the battery could have seen it broken.
+// and that the battery would have seen it broken.
 import { expect, it } from 'vitest';
 import { proveEgress } from './egress/battery.ts';
+import { createCanarySource } from './egress/canaries.ts';
+import { createEdgeRunner, postChat, said } from './egress/edge-runner.ts';
+import { createLedger } from './egress/report.ts';
+import { REDACTION_ALONE, startProvenEdge } from './egress/world.ts';
 
 it('lets no canary leave, be kept or be logged', async () => {
   const ledger = await proveEgress({ fast: true });
@@ -15,3 +19,22 @@ it('lets no canary leave, be kept or be logged', async () => {
   const opened = Number(/doors: (\d+) of/.exec(ledger.notes.join('\n'))?.[1]);
   expect(opened).toBeGreaterThan(35);
 }, 300_000);
+
+it('sees a leak where a policy redacts nothing: in the request, and on the socket afterwards', async () => {
+  const edge = await startProvenEdge({
+    policy: { ...REDACTION_ALONE, base: { farthest: 'cloud', redact: [], cacheable: true } },
+  });
+  const ledger = createLedger();
+  const runner = createEdgeRunner(edge, ledger, 'no redaction');
+  const canary = createCanarySource().one('email');
+  await runner.run({
+    attack: 'control',
+    name: 'email',
+    canaries: [{ canary, worn: canary.value }],
+    send: async () => await postChat(edge, said(`Write to ${canary.value}.`)),
+  });
+  await runner.sweep(Buffer.from(`log ${Buffer.from(canary.value).toString('hex')}`), () => true);
+  await edge.stop();
+  const places = ledger.leaks.map(({ where }) => where.replace(/ \(.*/, ''));
+  expect(places).toEqual(["the cloud's request", "the cloud's socket", "the edge's cache", 'the log']);
+}, 60_000);
