@@ -27,7 +27,7 @@ export function* cutJobs(rowTokens: Int32Array): Generator<Job> {
   if (rowTokens.length > firstRow) yield { firstRow, rows: rowTokens.length - firstRow, firstToken, tokens };
 }
 
-/** Fewest tokens worth a thread of their own: below, all threads share each product instead. */
+/** Chunks need not be smaller than this for fairness' sake: each reads all weights once. Not tuned. */
 const LONE_TOKENS = 48;
 
 export interface Chunks {
@@ -42,9 +42,7 @@ export interface Chunks {
 export function cutChunks(rowTokens: Int32Array, threads: number): Chunks {
   let total = 0;
   for (const tokens of rowTokens) total += tokens;
-  // Two chunks a thread even out texts of unlike length.
-  const fair = Math.ceil(total / (threads * 2));
-  const limit = threads === 1 ? CHUNK_TOKENS : Math.min(CHUNK_TOKENS, Math.max(LONE_TOKENS, fair));
+  const limit = threads === 1 ? CHUNK_TOKENS : sharedLimit(total, threads);
   const found: number[] = [];
   let first = 0;
   let firstToken = 0;
@@ -62,4 +60,11 @@ export function cutChunks(rowTokens: Int32Array, threads: number): Chunks {
   found.push(first, rowTokens.length - first, firstToken, tokens);
   const count = found.length / 4;
   return { chunks: Int32Array.from(found), count, together: threads > 1 && count < threads };
+}
+
+/** Two chunks a thread even out texts of unlike length, but one is enough where texts are few. */
+function sharedLimit(tokens: number, threads: number): number {
+  const two = Math.ceil(tokens / (threads * 2));
+  const one = Math.ceil(tokens / threads);
+  return Math.min(CHUNK_TOKENS, Math.max(two, Math.min(one, LONE_TOKENS)));
 }
