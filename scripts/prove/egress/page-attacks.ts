@@ -1,6 +1,6 @@
 // Owns the attacks on the built page in a real browser, and the search of all that left, was kept or was logged.
 import { buildDemo } from '../../start/build-demo.ts';
-import { openDemo, openProvenBrowser } from './browser.ts';
+import { openDemo, openProvenBrowser, type ProvenBrowser } from './browser.ts';
 import type { CanarySource } from './canaries.ts';
 import type { NetLog } from './netlog.ts';
 import { tryDoors } from './page-doors.ts';
@@ -15,7 +15,7 @@ import {
 } from './page-texts.ts';
 import type { Ledger } from './report.ts';
 import { createScanner, type Scanner } from './scan.ts';
-import { startSink } from './sink.ts';
+import { BROWSERS_OWN, startSink } from './sink.ts';
 import { type LogCapture, startProvenEdge, startTap } from './world.ts';
 
 const PAGES = new URL('../../../dist/web-demo', import.meta.url).pathname;
@@ -31,6 +31,25 @@ export async function runPageAttacks(
   const edge = await startProvenEdge({ pages: PAGES });
   const tap = await startTap(edge.url);
   const browser = await openProvenBrowser(sink);
+  try {
+    await attackPage({ sink, edge, tap, browser }, ledger, source, logs, fast);
+  } finally {
+    await browser.context.close();
+    await tap.stop();
+    await edge.stop();
+    await sink.stop();
+  }
+}
+
+type Parts = Pick<PageWorld, 'sink' | 'edge' | 'tap'> & { readonly browser: ProvenBrowser };
+
+async function attackPage(
+  { sink, edge, tap, browser }: Parts,
+  ledger: Ledger,
+  source: CanarySource,
+  logs: LogCapture,
+  fast: boolean,
+): Promise<void> {
   const page = await openDemo(browser.context, tap.url);
   const world: PageWorld = {
     page,
@@ -54,7 +73,7 @@ export async function runPageAttacks(
 
   const doors = createScanner();
   doors.add(doorCanary.value);
-  checkNetLog(ledger, netLog, world);
+  checkNetLog(ledger, netLog);
   const places: readonly (readonly [string, Buffer, Scanner])[] = [
     ['what left the page', tap.received(), world.scanner],
     ["the browser's own network log", netLog.sent, world.scanner],
@@ -74,9 +93,6 @@ export async function runPageAttacks(
       ledger.leak({ attack: 'everything kept (page)', attempt, where: `${where} (${hit.form})` });
     }
   }
-  await tap.stop();
-  await edge.stop();
-  await sink.stop();
 }
 
 function noPackets(ledger: Ledger, packets: number, attack: string): void {
@@ -84,19 +100,24 @@ function noPackets(ledger: Ledger, packets: number, attack: string): void {
     ledger.leak({ attack, attempt: 'all before the doors', where: `the sink (${packets} packets)` });
 }
 
-/** Hosts of this battery other than the doors' own, whose verdict the sink gave. */
-function checkNetLog(ledger: Ledger, { events, urls, lookups }: NetLog, { tap }: PageWorld): void {
-  const ours = new URL(tap.url).host;
+/** Whoever is neither on loopback, nor the browser's own, nor a door whose verdict the sink gave. */
+function checkNetLog(ledger: Ledger, { events, urls, lookups }: NetLog): void {
   const strange = [...urls, ...lookups].filter((text) => {
-    if (/d\d+x-(?:page|control)\.sink\.test/.test(text)) return false;
-    return text.includes('sink.test') || (/^wss?:/.test(text) && !text.includes(ours));
+    const name = nameOf(text);
+    return name !== undefined && name !== '127.0.0.1' && !BROWSERS_OWN.test(name) && !DOOR.test(name);
   });
   for (const text of strange) {
-    ledger.leak({
-      attack: '9 render beacons',
-      attempt: text.slice(0, 80),
-      where: "the browser's own network log",
-    });
+    const where = "the browser's own network log";
+    ledger.leak({ attack: '9 render beacons', attempt: text.slice(0, 80), where });
   }
   ledger.note(`network log: ${events} events, ${urls.length} URLs, ${lookups.length} names looked up`);
+}
+
+const DOOR = /\.d\d+x-(?:page|control)\.sink\.test$/;
+
+/** The name a URL or a lookup goes to; nothing for what needs no network. */
+function nameOf(text: string): string | undefined {
+  const url = /^[a-z-]+:\/\//.test(text) ? text : `dns://${text}`;
+  if (!/^(?:https?|wss?|dns):/.test(url) || !URL.canParse(url)) return undefined;
+  return new URL(url).hostname;
 }
