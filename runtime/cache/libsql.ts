@@ -10,7 +10,7 @@ export interface LibsqlCacheStoreOptions {
   readonly url: string;
   readonly authToken?: string;
   /** Handed to the remote client, so that remote traffic passes the app's own guard. */
-  readonly fetch?: typeof fetch;
+  readonly fetch?: typeof globalThis.fetch;
 }
 
 /**
