@@ -12,7 +12,7 @@ from artefact import GOLDEN_TEXTS, Card, write_golden, write_hub_files, write_ma
 from embed_corpus import load_corpus
 from embed_student import make_student
 from embed_targets import make_targets
-from embed_train import Plan, Targets, make_examples, train
+from embed_train import CHECKPOINT, Plan, Targets, make_examples, train
 from embed_vocabulary import student_tokenizer
 from encoder import Encoder, EncoderSpec, state_arrays
 from graph import encoder_model
@@ -21,15 +21,13 @@ from teacher import load_teacher, make_tokenizer, teacher_hash, teacher_tokenize
 
 ID = "nearfield-embed"
 MOST_BYTES = 12_000_000
-# Which layer of the teacher each of the student's layers starts as, and its feed-forward width.
-SHAPES: dict[str, tuple[tuple[int, ...], int]] = {
-    "static": ((), 1408),
-    "one-layer": ((5,), 1408),
-    "two-layers": ((0, 5), 1408),
-}
+# How many of the teacher's lower layers the word table stands for; the others stay layers.
+SHAPES: dict[str, int] = {"static": 6, "one-layer": 5, "two-layers": 4}
+UNITS = 1408
+"""Feed-forward units kept of 1,536: two layers then cost the teacher's linear work over 3.18."""
 LONGEST_TRAINED = 64
 """Tokens. Longer texts cost most and add least; positions beyond stay the teacher's."""
-FITTED_TEXTS = 2000
+PREFIX_TEXTS = 10_000
 
 
 def parse() -> argparse.Namespace:
@@ -49,13 +47,15 @@ def parse() -> argparse.Namespace:
 
 
 def student_for(options: argparse.Namespace, work: Path) -> tuple[Encoder, dict[str, object]]:
-    layers, units = SHAPES[options.shape]
+    depth = SHAPES[options.shape]
     definition = student_tokenizer(options.data, work)
     vocab = len(definition["model"]["vocab"])
-    spec = EncoderSpec(vocab=vocab, hidden=384, layers=len(layers), heads=12, intermediate=units)
+    spec = EncoderSpec(vocab=vocab, hidden=384, layers=6 - depth, heads=12, intermediate=UNITS)
+    if (work / options.shape / CHECKPOINT).exists():
+        return Encoder(spec), definition
     english = (text.text for text in load_corpus(options.data, work) if text.lang == "en")
-    texts = list(itertools.islice((text for text in english if len(text.split()) <= 24), FITTED_TEXTS))
-    return make_student(spec, layers, definition, options.data, work, texts), definition
+    texts = list(itertools.islice((text for text in english if len(text.split()) <= 24), PREFIX_TEXTS))
+    return make_student(spec, depth, definition, options.data, work, texts), definition
 
 
 def export(options: argparse.Namespace, student: Encoder, definition: dict[str, object], seen: int) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from embed_fit import fit_layers
+from embed_prefix import load_means, prefix_table
 from embed_vocabulary import word_table
 from encoder import Encoder, EncoderSpec, Layer
 from measure import padded
 from teacher import load_teacher, make_tokenizer, teacher_tokenizer
+
+DEPTHS = (4, 5, 6)
+"""Prefixes whose means are collected in one pass, for students of two, one and no layers."""
 
 
 def unit_importance(teacher: Encoder, texts: list[str]) -> list[Tensor]:
@@ -38,27 +39,28 @@ def unit_importance(teacher: Encoder, texts: list[str]) -> list[Tensor]:
     ]
 
 
+@torch.no_grad()
 def make_student(
-    spec: EncoderSpec, layers: Sequence[int], definition: dict[str, object], data: Path, work: Path, texts: list[str]
+    spec: EncoderSpec, depth: int, definition: dict[str, object], data: Path, work: Path, texts: list[str]
 ) -> Encoder:
-    """A student with the teacher's width; `layers` names the teacher's layer that each of its layers starts as.
+    """A student whose word table stands for the teacher's first `depth` layers and whose layers are the rest.
 
-    `texts` are English: the first 256 say which feed-forward units matter, all are what the layers are solved on.
+    `texts` are English: the first 256 say which feed-forward units matter, all go into the table's means.
     """
     teacher = load_teacher()
-    student = Encoder(spec)
+    tokenizer = make_tokenizer(definition, 256)
     importance = unit_importance(teacher, texts[:256])
-    state = student.state_dict()
-    for name, tensor in teacher.state_dict().items():
-        if name.startswith("embeddings.") and name != "embeddings.word.weight":
-            state[name] = tensor[: spec.max_tokens] if name == "embeddings.position.weight" else tensor
-    words = teacher.embeddings["word"].weight.detach().numpy()
-    state["embeddings.word.weight"] = torch.from_numpy(word_table(np.asarray(words), definition, data, work))
-    cut = [pruned(teacher.layer[source], spec, importance[source]) for source in layers]
-    for at, layer in enumerate(fit_layers(teacher, cut, layers, texts)):
-        for name, tensor in layer.state_dict().items():
-            state[f"layer.{at}.{name}"] = tensor
-    student.load_state_dict(state)
+    words = word_table(teacher.embeddings["word"].weight.detach().numpy(), definition, data, work)
+    means, alone = load_means(teacher, DEPTHS, tokenizer, texts, work)
+    student = Encoder(spec)
+    student.embeddings["word"].weight.copy_(
+        prefix_table(teacher, depth, means[depth], alone[depth], tokenizer, words)
+    )
+    # The means hold the average place already.
+    student.embeddings["position"].weight.zero_()
+    student.embeddings["norm"].load_state_dict(teacher.layer[depth - 1].ffn["norm"].state_dict())
+    for at, layer in enumerate(student.layer):
+        layer.load_state_dict(pruned(teacher.layer[depth + at], spec, importance[depth + at]).state_dict())
     return student
 
 

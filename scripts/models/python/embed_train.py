@@ -21,10 +21,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from embed_corpus import Text
-from embed_targets import SHARD, word_means, word_slots
+from embed_targets import word_means, word_slots
 from encoder import Encoder
 from fakequant import fake_quantize
 from measure import padded
+
+
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,15 @@ class Plan:
     steps: int = 4000
     minutes: float = 600
     batch: int = 64
-    rate: float = 4e-4
+    rate: float = 2e-4
     warmup: float = 0.04
-    quantize_from: float = 0.8
+    quantize_from: float = 0.85
     """Fraction of the run after which weights and activations are fake-quantised."""
     seed: int = 11
     checkpoint_seconds: float = 180
     word_weight: float = 1.0
     sentence_weight: float = 10.0
-    relation_weight: float = 20.0
+    relation_weight: float = 300.0
 
 
 class Targets:
@@ -133,7 +136,7 @@ def train(model: Encoder, examples: list[Example], targets: Targets, plan: Plan,
     rest = [p for name, p in model.named_parameters() if p.ndim == 1 or "embeddings" in name]
     groups = [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
-    path = work / "checkpoint.pt"
+    path = work / CHECKPOINT
     step, spent, quantized = 0, 0.0, False
     work.mkdir(parents=True, exist_ok=True)
     if path.exists():
@@ -185,5 +188,3 @@ def save(path: Path, model: Encoder, optimizer: torch.optim.Optimizer, step: int
     torch.save(state, draft)
     draft.rename(path)
 
-
-__all__ = ["SHARD", "Example", "Plan", "Targets", "make_examples", "train"]
