@@ -88,7 +88,7 @@ export const pt: Messages = {
   'error.egress-denied.hint': 'Contém dados que não podem sair com esta definição. Nada foi enviado.',
   'error.offline': 'Não se consegue chegar ao servidor de borda.',
   'error.offline.hint': 'As respostas dos seus documentos continuam a funcionar.',
-  'error.refused': 'O servidor de borde recusou isto.',
+  'error.refused': 'O servidor de borda recusou isto.',
   'error.refused.hint': 'As respostas dos seus documentos continuam a funcionar. O código abaixo diz porquê.',
   'error.model': 'Não foi possível carregar o modelo.',
   'error.model.hint': 'A página Modelos diz porquê; depois tente de novo.',
