@@ -15,6 +15,7 @@ export interface TextEmbedder {
 
 const PEERS = fileURLToPath(new URL('../.nearfield/models/', import.meta.url));
 const TEACHER = 'all-minilm-l6-v2-fp32';
+const TEACHER_HINT = 'The fp32 teacher is not built. Run: npm run models -- build all-minilm-l6-v2-peers';
 const BATCH = 32;
 
 /** The shipping engine on a model id or folder; the package's default when none is named. */
@@ -27,11 +28,13 @@ export async function openEngine(model: string | undefined): Promise<TextEmbedde
   };
 }
 
+function hasTeacher(): boolean {
+  return existsSync(join(PEERS, TEACHER, 'onnx', 'model.onnx'));
+}
+
 /** all-MiniLM-L6-v2 in fp32 on transformers.js. @throws Error saying how to build it, where it is missing */
 export async function openTeacher(): Promise<TextEmbedder> {
-  if (!existsSync(join(PEERS, TEACHER, 'onnx', 'model.onnx'))) {
-    throw new Error('The fp32 teacher is not built. Run: npm run models -- build all-minilm-l6-v2-peers');
-  }
+  if (!hasTeacher()) throw new Error(TEACHER_HINT);
   env.allowRemoteModels = false;
   env.localModelPath = PEERS;
   const extract = await pipeline('feature-extraction', TEACHER, { dtype: 'fp32' });
@@ -66,7 +69,7 @@ function remember(
 }
 
 /**
- * Measures the engine's embedder, and the teacher's beside it where asked, and prints one report: the
+ * Measures the engine's embedder, and the teacher's beside it where it is built, and prints one report: the
  * teacher's metrics under `teacher_…`, ours over the teacher's under `of_teacher_…`.
  */
 export async function evaluateEmbedders(
@@ -74,7 +77,9 @@ export async function evaluateEmbedders(
   measure: (embedder: TextEmbedder) => Promise<EvalReport>,
 ): Promise<void> {
   const ours = await measureOne(() => openEngine(options.model), measure);
-  const teacher = options.teacher ? await measureOne(openTeacher, measure) : undefined;
+  const wanted = options.teacher ?? hasTeacher();
+  if (!wanted && options.teacher === undefined) console.log(TEACHER_HINT);
+  const teacher = wanted ? await measureOne(openTeacher, measure) : undefined;
   printEval(teacher === undefined ? ours : beside(ours, teacher), options.json ?? false);
 }
 

@@ -39,7 +39,8 @@ export const command: ScriptCommand = {
       .requiredOption('--queries <file>', 'queries with the ids of relevant documents')
       .option('--model <id>', 'model id or folder')
       .option('--lang <lang>', 'one language only')
-      .option('--teacher', 'score the fp32 teacher beside it')
+      .option('--teacher', 'score the fp32 teacher beside it; the default where it is built')
+      .option('--no-teacher', 'leave the teacher out')
       .action(run);
   },
 };

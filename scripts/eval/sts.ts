@@ -31,7 +31,8 @@ export const command: ScriptCommand = {
       .option('--model <id>', 'model id or folder')
       .option('--split <name>', 'rows of this split; rows without one always count', 'dev')
       .option('--lang <lang>', 'one language only')
-      .option('--teacher', 'score the fp32 teacher beside it')
+      .option('--teacher', 'score the fp32 teacher beside it; the default where it is built')
+      .option('--no-teacher', 'leave the teacher out')
       .action(run);
   },
 };
