@@ -75,9 +75,9 @@ describe('the way of one request', () => {
     expect(timings.steps.map((step) => step.name)).toEqual([
       'policy',
       'cache',
+      'route',
       'embed',
       'rank',
-      'route',
       'stream',
       'cache-write',
     ]);

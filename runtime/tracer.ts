@@ -52,6 +52,10 @@ export function createTracer(clock: Clock): Tracer {
     firstToken() {
       ttftMs ??= elapsed();
     },
-    timings: () => ({ totalMs: elapsed(), ttftMs, steps: [...steps] }),
+    timings: () => ({
+      totalMs: elapsed(),
+      ttftMs,
+      steps: [...steps].sort((a, b) => a.startMs - b.startMs),
+    }),
   };
 }
