@@ -12,6 +12,7 @@ import { describeAnswer } from './start/show-answer.ts';
 const ROOT = new URL('../', import.meta.url);
 const DOCUMENT = new URL('web-demo/src/documents/samples/discharge-en.md', ROOT);
 const QUESTION = 'When may I drive again?';
+const CLOUD_HINT = 'Cloud         none; npm start -- --emulate-cloud adds an emulated AWS Bedrock';
 
 interface Options {
   readonly port: number;
@@ -73,8 +74,6 @@ async function main(options: Options): Promise<void> {
   await cloud?.stop();
   await runtime.close();
 }
-
-const CLOUD_HINT = 'Cloud         none; npm start -- --emulate-cloud adds an emulated AWS Bedrock';
 
 /** What an operator would set for a real account, pointed at the emulator. */
 function cloudEnv(url: string): Record<string, string> {
