@@ -1,5 +1,6 @@
 // Owns what makes two requests the same to the cache: everything but the last user text, canonical.
 // Refuses nothing; a field added to ChatRequest must be listed here, which the type checks.
+import { canonicalJson, sha256Hex } from './hash.ts';
 import { lastUserIndex, questionOf } from './messages.ts';
 import type { CacheQuery, ChatRequest, TierKind } from './types.ts';
 
@@ -48,23 +49,10 @@ export async function cacheQueryOf(
   };
 }
 
-/** JSON with sorted keys, so equal values give equal text. Source: RFC 8785's ordering rule. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, entry: unknown) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : entry,
-  );
-}
-
 async function documentHash(document: {
   id: string;
   title?: string | undefined;
   text: string;
 }): Promise<string> {
-  const bytes = new TextEncoder().encode(
-    JSON.stringify([document.id, document.title ?? null, document.text]),
-  );
-  const digest = await crypto.subtle.digest('SHA-256', bytes);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return await sha256Hex(JSON.stringify([document.id, document.title ?? null, document.text]));
 }

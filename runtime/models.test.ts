@@ -2,8 +2,8 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type TinyModel, tinyModel } from '../scripts/testing/tiny-model.ts';
+import { sha256Hex } from './hash.ts';
 import { createMemoryStore } from './model-files/memory.ts';
-import { sha256Hex } from './model-files/sha256.ts';
 import {
   type LoadEvent,
   type LoadModelOptions,

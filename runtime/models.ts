@@ -3,8 +3,8 @@
 // host: files lie beside the manifest or under the base URL the app names, nowhere else.
 import * as z from 'zod/mini';
 import { NearfieldError } from './errors.ts';
+import { sha256Hex } from './hash.ts';
 import { type DownloadProgress, downloadFile, type Sleep } from './model-files/download.ts';
-import { sha256Hex } from './model-files/sha256.ts';
 import type { ModelStore } from './model-files/store.ts';
 import type { GuardedFetch } from './types.ts';
 

@@ -92,7 +92,7 @@ export interface ChatRequest {
   readonly documents?: readonly SourceDocument[] | undefined;
 }
 
-/** OpenAI's embeddings body, plus the same privacy fields. */
+/** OpenAI's embeddings body. Embeddings are content and are made on this host, so it names no tier. */
 export interface EmbedRequest {
   readonly model?: string | undefined;
   readonly input: readonly string[];

@@ -1,5 +1,6 @@
 // Owns what makes two requests the same to the cache, and that nothing is found across scopes: every key
 // is keyed by a secret of the store and by the scope. Plain scopes and contexts never reach a store.
+import { sha256Hex, toHex } from '../hash.ts';
 import type { CacheQuery } from '../types.ts';
 
 export interface QueryKeys {
@@ -49,7 +50,7 @@ export async function createKeyring(secretHex: string): Promise<Keyring> {
       const text = normaliseText(query.text);
       const scopeHash = await hash('scope', query.scope);
       const contextHash = await hash('context', query.scope, query.context);
-      const exact = await digest(JSON.stringify([scopeHash, contextHash, text]));
+      const exact = await sha256Hex(JSON.stringify([scopeHash, contextHash, text]));
       return { scopeHash, contextHash, id: exact.slice(0, 32), text };
     },
   };
@@ -68,14 +69,6 @@ export function createScopeSecret(): string {
 export function normaliseText(text: string): string {
   const composed = text.normalize('NFC').replaceAll(/\r\n?/g, '\n').trim();
   return composed.includes('\n') ? composed : composed.replaceAll(/\s+/g, ' ');
-}
-
-async function digest(message: string): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(message))));
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function fromHex(hex: string): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
 // Owns remembering the chosen backend beside the model files it was chosen for.
-import { sha256Hex } from '../model-files/sha256.ts';
+import { sha256Hex } from '../hash.ts';
 import type { ModelStore } from '../models.ts';
 import type { ChoiceStore } from './session.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type TinyModel, tinyGolden, tinyModel } from '../../scripts/testing/tiny-model.ts';
 import { NearfieldError } from '../errors.ts';
-import { sha256Hex } from '../model-files/sha256.ts';
+import { sha256Hex } from '../hash.ts';
 import type { BackendFactory } from './backend.ts';
 import { parseGolden } from './golden.ts';
 import { createNodeEmbedder, nodeBackends } from './node.ts';

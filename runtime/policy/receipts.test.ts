@@ -2,6 +2,7 @@
 import 'fake-indexeddb/auto';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { canonicalJson } from '../hash.ts';
 import type { Receipt } from '../types.ts';
 import {
   createMemoryReceiptStore,
@@ -11,7 +12,6 @@ import {
   type ReceiptStore,
   verifyReceipts,
 } from './index.ts';
-import { canonicalJson } from './receipts.ts';
 import { createIndexedDbReceiptStore, type IndexedDbReceiptStore } from './receipts-indexeddb.ts';
 
 const draft = (id: string): Omit<Receipt, 'sequence' | 'previous' | 'hash'> => ({

@@ -2,6 +2,7 @@
 // from them. A lost store does not lose the answer: the chain goes on in memory and says so.
 import { z } from 'zod';
 import { NearfieldError } from '../errors.ts';
+import { canonicalJson, sha256Hex } from '../hash.ts';
 import type { Receipt, ReceiptBook } from '../types.ts';
 import { SPAN_TYPES } from './document.ts';
 
@@ -94,20 +95,6 @@ async function chain(
     previous: last?.hash ?? FIRST_PREVIOUS,
   };
   return { ...body, hash: await sha256Hex(canonicalJson(body)) };
-}
-
-/** JSON with keys sorted by code unit and no spaces. Source: RFC 8785, for the values receipts hold. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, child]) => child !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${entries.map(([key, child]) => `${JSON.stringify(key)}:${canonicalJson(child)}`).join(',')}}`;
-}
-
-async function sha256Hex(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export type Verification =

@@ -1,5 +1,6 @@
 // Owns documents as vectors: each is cut, embedded once and kept by its text's hash, so a second question
 // costs one embedding. Memory only; refuses to keep more than `maxSentences`.
+import { sha256Hex } from '../hash.ts';
 import type { Embedder, SourceDocument } from '../types.ts';
 import { stems } from './lexical.ts';
 import { isHeading, splitSentences, type TextRange, windowsOf } from './segment.ts';
@@ -62,7 +63,9 @@ export function createDocumentIndex(options: {
     clear: () => kept.clear(),
     async get(documents, { signal, onProgress } = {}) {
       const keys = await Promise.all(
-        documents.map(({ title, text }) => hash(JSON.stringify([embedder.weightsHash, title ?? null, text]))),
+        documents.map(({ title, text }) =>
+          sha256Hex(JSON.stringify([embedder.weightsHash, title ?? null, text])),
+        ),
       );
       // What is kept now is taken now: keeping new ones, or another call, may let it go meanwhile.
       const ready = new Map<string, IndexedDocument>();
@@ -138,9 +141,4 @@ async function embedRows(
     onRows(embeddings.length);
   }
   return vectors;
-}
-
-async function hash(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

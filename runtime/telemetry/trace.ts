@@ -1,5 +1,6 @@
 // Owns the shape of traces for OpenTelemetry, for when a person exports their own (`runtime.traces()`), and
 // the fan-out to several recorders. Nothing here sends anything.
+import { sha256Hex } from '../hash.ts';
 import type { TelemetryRecorder, Trace, TraceStep } from '../types.ts';
 
 /** Hands each trace to every recorder; one that fails keeps none of the others from it. */
@@ -71,7 +72,7 @@ export async function toOtlp(traces: readonly Trace[]): Promise<OtlpExport> {
 
 async function spansOf(trace: Trace): Promise<OtlpSpan[]> {
   // Ids come from the trace's own random id by hash, so exporting twice gives the same spans.
-  const ids = await hex(trace.id);
+  const ids = await sha256Hex(trace.id);
   const traceId = ids.slice(0, 32);
   const parentSpanId = ids.slice(32, 48);
   const root: OtlpSpan = {
@@ -85,7 +86,7 @@ async function spansOf(trace: Trace): Promise<OtlpSpan[]> {
     status: { code: trace.outcome === 'error' ? 2 : 0 },
   };
   const steps = trace.timings.steps.map(async (step, at) =>
-    stepSpan(trace, step, root, await hex(`${trace.id}/${at}`)),
+    stepSpan(trace, step, root, await sha256Hex(`${trace.id}/${at}`)),
   );
   return [root, ...(await Promise.all(steps))];
 }
@@ -133,9 +134,4 @@ function attribute(key: string, value: string | number | boolean | undefined): O
 function nanoseconds(ms: number): string {
   const whole = Math.floor(ms);
   return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6)));
-}
-
-async function hex(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

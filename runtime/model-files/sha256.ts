@@ -1,7 +1,0 @@
-// Owns hashing of files and buffers by the platform's SHA-256.
-
-/** Lower-case hex SHA-256. */
-export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
