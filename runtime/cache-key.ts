@@ -5,7 +5,7 @@ import { lastUserIndex, questionOf } from './messages.ts';
 import type { CacheQuery, ChatRequest, TierKind } from './types.ts';
 
 /** Fields that say how to run a request, not what is asked; every other field is part of the key. */
-type NotInKey = 'messages' | 'privacy' | 'scope' | 'cache' | 'documents' | 'user';
+type NotInKey = 'messages' | 'privacy' | 'scope' | 'cache' | 'cacheControl' | 'documents' | 'user';
 type InKey = Exclude<keyof ChatRequest, NotInKey>;
 
 const IN_KEY: Readonly<Record<InKey, true>> = {
@@ -15,11 +15,18 @@ const IN_KEY: Readonly<Record<InKey, true>> = {
   top_p: true,
   frequency_penalty: true,
   presence_penalty: true,
+  top_k: true,
+  min_p: true,
+  repetition_penalty: true,
+  logit_bias: true,
+  logprobs: true,
+  top_logprobs: true,
   seed: true,
   stop: true,
   tools: true,
   tool_choice: true,
   response_format: true,
+  phrase: true,
 };
 
 /**

@@ -12,7 +12,7 @@ export interface Tracer {
   /** A step whose ends lie apart, such as the stream. Returns the function that ends it. */
   begin(name: TraceStep['name']): (facts?: TraceStep['facts']) => void;
   /** A step that somebody else timed and that has just ended. */
-  add(name: TraceStep['name'], durationMs: number): void;
+  add(name: TraceStep['name'], durationMs: number, facts?: TraceStep['facts']): void;
   /** Marks the first text or tool part; later calls change nothing. */
   firstToken(): void;
   timings(): Timings;
@@ -46,8 +46,9 @@ export function createTracer(clock: Clock): Tracer {
         end(facts?.());
       }
     },
-    add(name, durationMs) {
-      steps.push({ name, startMs: Math.max(0, elapsed() - durationMs), durationMs });
+    add(name, durationMs, facts) {
+      const startMs = Math.max(0, elapsed() - durationMs);
+      steps.push({ name, startMs, durationMs, ...(facts !== undefined && { facts }) });
     },
     firstToken() {
       ttftMs ??= elapsed();

@@ -78,6 +78,17 @@ export interface ChatRequest {
   readonly top_p?: number | undefined;
   readonly frequency_penalty?: number | undefined;
   readonly presence_penalty?: number | undefined;
+  /** Keep the k likeliest tokens; 0 keeps all. Local models only, as are the next two. */
+  readonly top_k?: number | undefined;
+  /** Keep tokens at least this likely relative to the likeliest, 0…1. */
+  readonly min_p?: number | undefined;
+  /** Divides the logits of tokens already seen; 1 changes nothing. */
+  readonly repetition_penalty?: number | undefined;
+  /** Added to a token's logit, -100…100, by token id. */
+  readonly logit_bias?: Readonly<Record<string, number>> | undefined;
+  readonly logprobs?: boolean | undefined;
+  /** Alternatives told with each token, 0…20; needs `logprobs`. */
+  readonly top_logprobs?: number | undefined;
   readonly seed?: number | undefined;
   readonly stop?: readonly string[] | undefined;
   readonly tools?: readonly ToolDefinition[] | undefined;
@@ -89,7 +100,23 @@ export interface ChatRequest {
   /** Tenant or user. Nothing is ever found in the cache across scopes. Default `'default'`. */
   readonly scope?: string | undefined;
   readonly cache?: CacheMode | undefined;
+  /** How old or stale a kept answer may be, as `Cache-Control` says it. */
+  readonly cacheControl?: CacheControl | undefined;
   readonly documents?: readonly SourceDocument[] | undefined;
+  /** Let a local model put what was found in the documents into its own words, passages cited. Default false. */
+  readonly phrase?: boolean | undefined;
+}
+
+/** A request's say over kept answers. Source: RFC 9111, 5.2.1. Absent fields ask for nothing. */
+export interface CacheControl {
+  /** No older than this; nor stale, unless `maxStaleMs` allows it. */
+  readonly maxAgeMs?: number | undefined;
+  /** Stale for at most this long. */
+  readonly maxStaleMs?: number | undefined;
+  /** Fresh for at least this much longer. */
+  readonly minFreshMs?: number | undefined;
+  /** A kept answer or none: nothing is asked of any tier. */
+  readonly onlyIfCached?: boolean | undefined;
 }
 
 /** OpenAI's embeddings body. Embeddings are content and are made on this host, so it names no tier. */
@@ -128,9 +155,23 @@ export interface Passage {
   readonly similarity: number;
 }
 
+/** How likely a token of the answer was. Natural logarithms, over the model's whole vocabulary. */
+export interface TokenLogprob {
+  readonly token: string;
+  readonly logprob: number;
+  /** UTF-8 of the token; a token may be a part of a character. */
+  readonly bytes: readonly number[] | null;
+  readonly top: readonly Omit<TokenLogprob, 'top'>[];
+}
+
 /** What a tier yields. The first part is the first good frame: no fallback after it. */
 export type TierPart =
-  | { readonly type: 'text-delta'; readonly text: string }
+  | {
+      readonly type: 'text-delta';
+      readonly text: string;
+      /** Of the tokens that this text ends; only where the request asked. */
+      readonly logprobs?: readonly TokenLogprob[] | undefined;
+    }
   | {
       readonly type: 'tool-call-delta';
       readonly index: number;
@@ -154,6 +195,8 @@ export type StreamPart =
       readonly model: string;
       readonly tier: TierRef;
       readonly cache: CacheStatus;
+      /** What `cache` stands for, where there is more to say. */
+      readonly cacheReport?: CacheReport | undefined;
       /** Unix epoch, milliseconds. */
       readonly createdMs: number;
     }
@@ -185,6 +228,12 @@ export interface CacheReport {
   readonly entryId?: string | undefined;
   /** Cosine of the match, when one was looked for. */
   readonly similarity?: number | undefined;
+  /** Milliseconds since the kept answer was made. */
+  readonly ageMs?: number | undefined;
+  /** Milliseconds it stays fresh; below 0 when stale. */
+  readonly ttlMs?: number | undefined;
+  /** The answer is one that another request in flight was already waiting for. */
+  readonly collapsed?: boolean | undefined;
 }
 
 /** Milliseconds since the request began; absent where the step did not run. */
@@ -195,8 +244,11 @@ export interface Timings {
   readonly steps: readonly TraceStep[];
 }
 
+/** Steps inside the device tier: what answering from documents and generating consist of. */
+export type DeviceStep = 'embed' | 'rank' | 'queue' | 'prefill' | 'decode';
+
 export interface TraceStep {
-  readonly name: 'policy' | 'cache' | 'route' | 'tier' | 'stream' | 'cache-write' | 'embed' | 'rank';
+  readonly name: 'policy' | 'cache' | 'route' | 'tier' | 'stream' | 'cache-write' | DeviceStep;
   readonly startMs: number;
   readonly durationMs: number;
   /** Enumerated facts only, never text of the request. */
@@ -212,7 +264,7 @@ export interface TierContext {
   readonly signal: AbortSignal;
   readonly fetch: GuardedFetch;
   /** Tells the trace of a step inside the tier that has just ended. */
-  readonly step?: ((name: 'embed' | 'rank', durationMs: number) => void) | undefined;
+  readonly step?: ((name: DeviceStep, durationMs: number, facts?: TraceStep['facts']) => void) | undefined;
 }
 
 export interface Tier {
@@ -413,7 +465,17 @@ export interface CacheLookup extends CacheReport {
 
 /** The cache as the runtime sees it. Its failures are recorded, never thrown into a request. */
 export interface SemanticCache {
-  lookup(query: CacheQuery, options?: { readonly signal?: AbortSignal | undefined }): Promise<CacheLookup>;
+  lookup(query: CacheQuery, options?: LookupOptions): Promise<CacheLookup>;
+  /**
+   * Shares one answer among requests for the same thing in flight. The first asker makes it; the others read along.
+   * `make` is told who asks now (the first reader left), and stopped when no reader is left.
+   */
+  share?<Part, Asker>(
+    query: CacheQuery,
+    asker: Asker,
+    make: MakeShared<Part, Asker>,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<SharedAnswer<Part>>;
   /** Returns the id of the entry written, or undefined when it was not kept. */
   write(query: CacheQuery, answer: CachedAnswer): Promise<string | undefined>;
   feedback(entryId: string, verdict: 'right' | 'wrong'): Promise<void>;
@@ -421,6 +483,24 @@ export interface SemanticCache {
   erase(scope: string): Promise<number>;
   stats(): Promise<CacheStats>;
   close(): Promise<void>;
+}
+
+export interface LookupOptions extends CacheControl {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type MakeShared<Part, Asker> = (
+  asker: () => Asker,
+  signal: AbortSignal,
+) => AsyncGenerator<Part, void, void>;
+
+export interface SharedAnswer<Part> {
+  /** This request makes the answer; else it reads another's. */
+  readonly leads: boolean;
+  /** Present where it follows. */
+  readonly report?: CacheReport | undefined;
+  /** From the first part on. Throws TimeoutError where the first one followed keeps a follower waiting too long. */
+  readonly parts: AsyncIterableIterator<Part, void, void>;
 }
 
 export interface CacheStats {

@@ -106,6 +106,14 @@ const chatBody = z.object({
   top_p: between(0, 1),
   frequency_penalty: between(-2, 2),
   presence_penalty: between(-2, 2),
+  top_k: z.nullish(z.int().check(z.nonnegative())),
+  min_p: between(0, 1),
+  repetition_penalty: between(0.1, 10),
+  logit_bias: z.nullish(
+    z.record(z.string().check(z.regex(/^\d+$/)), z.number().check(z.minimum(-100), z.maximum(100))),
+  ),
+  logprobs: z.nullish(z.boolean()),
+  top_logprobs: z.nullish(z.int().check(z.minimum(0), z.maximum(20))),
   seed: z.nullish(z.int()),
   stop: z.nullish(z.union([z.string(), z.array(z.string()).check(z.maxLength(16))])),
   tools: z.nullish(
@@ -132,6 +140,7 @@ const chatBody = z.object({
   scope: z.nullish(scope),
   cache: z.nullish(cacheMode),
   documents: z.nullish(z.array(document).check(z.maxLength(1000))),
+  phrase: z.nullish(z.boolean()),
 });
 
 export interface ChatCall {

@@ -91,15 +91,15 @@ async function* chunksOf(
       ...(includeUsage && { usage: null }),
       ...more,
     });
-  const choice = (delta: object, finishReason: string | null = null): readonly unknown[] => [
-    { index: 0, delta, logprobs: null, finish_reason: finishReason },
+  const choice = (delta: object, finishReason: string | null = null, logprobs: object | null = null) => [
+    { index: 0, delta, logprobs, finish_reason: finishReason },
   ];
   yield chunk(choice({ role: 'assistant', content: '' }));
   let end: ResponseEnd | undefined;
   for await (const part of rest(parts)) {
     if (part.type === 'response-end') end = part;
     else if (part.type === 'sources') yield chunk(choice({}), { nearfield: { sources: part.passages } });
-    else yield chunk(choice(deltaOf(part)));
+    else yield chunk(choice(deltaOf(part), null, logprobsOf(part)));
   }
   if (end === undefined) throw endless();
   yield chunk(choice({}, end.finishReason), { nearfield: factsOf(end) });
@@ -121,14 +121,23 @@ function deltaOf(part: Exclude<Delta, { type: 'sources' }>): object {
   };
 }
 
+function logprobsOf(part: Delta): { content: object[] } | null {
+  if (part.type !== 'text-delta' || part.logprobs === undefined) return null;
+  return { content: part.logprobs.map(({ top, ...chosen }) => ({ ...chosen, top_logprobs: top })) };
+}
+
 async function completionOf(start: Start, parts: AsyncIterator<StreamPart>): Promise<object> {
   let content = '';
+  let logprobs: object[] | undefined;
   let sources: readonly Passage[] | undefined;
   let end: ResponseEnd | undefined;
   const calls = new Map<number, { id: string; name: string; arguments: string }>();
   for await (const part of rest(parts)) {
-    if (part.type === 'text-delta') content += part.text;
-    else if (part.type === 'sources') sources = part.passages;
+    if (part.type === 'text-delta') {
+      content += part.text;
+      const told = logprobsOf(part)?.content;
+      if (told !== undefined) logprobs = [...(logprobs ?? []), ...told];
+    } else if (part.type === 'sources') sources = part.passages;
     else if (part.type === 'response-end') end = part;
     else {
       const call = calls.get(part.index) ?? { id: '', name: '', arguments: '' };
@@ -151,7 +160,14 @@ async function completionOf(start: Start, parts: AsyncIterator<StreamPart>): Pro
     object: 'chat.completion',
     created: Math.floor(start.createdMs / 1000),
     model: end.model,
-    choices: [{ index: 0, message, logprobs: null, finish_reason: end.finishReason }],
+    choices: [
+      {
+        index: 0,
+        message,
+        logprobs: logprobs === undefined ? null : { content: logprobs },
+        finish_reason: end.finishReason,
+      },
+    ],
     usage: usageOf(end.usage),
     nearfield: { ...factsOf(end), ...(sources !== undefined && { sources }) },
   };

@@ -8,7 +8,11 @@ import type { ChatRequest, Tier, TierContext, TierPart } from '../types.ts';
 /** A local language model, as the device tier sees it. */
 export interface LocalGenerator {
   can(request: ChatRequest): boolean | Promise<boolean>;
-  stream(request: ChatRequest, options: { readonly signal: AbortSignal }): AsyncIterable<TierPart>;
+  /** `step` is told how long queueing, prefill and decode took. */
+  stream(
+    request: ChatRequest,
+    options: { readonly signal: AbortSignal; readonly step?: TierContext['step'] },
+  ): AsyncIterable<TierPart>;
   dispose?(): Promise<void>;
 }
 
@@ -32,10 +36,10 @@ export function createDeviceTier(options: DeviceTierOptions): Tier {
     kind: 'device',
     can: (request) => extracts(request) || (generator?.can(request) ?? false),
     async *stream(request, context) {
-      const { signal } = context;
+      const { signal, step } = context;
       signal.throwIfAborted();
       if (extracts(request)) yield* extract(answerer!, request, notFoundText, context);
-      else yield* generator!.stream(request, { signal });
+      else yield* generator!.stream(request, { signal, step });
     },
     async dispose() {
       await generator?.dispose?.();

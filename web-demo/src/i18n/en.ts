@@ -143,6 +143,9 @@ export const en = {
   'step.cache-write': 'Cache write',
   'step.embed': 'Embed',
   'step.rank': 'Rank',
+  'step.queue': 'Queue',
+  'step.prefill': 'Prefill',
+  'step.decode': 'Decode',
 
   'preview.label': 'What was found in your question',
   'preview.clean': 'Nothing personal found',
