@@ -5,7 +5,7 @@ import { type Completion, collect } from './completion.ts';
 import { isAbortError, NearfieldError } from './errors.ts';
 import { asFetch, createOpenAiHandler } from './openai.ts';
 import { createRouter, type Router } from './router.ts';
-import { CACHE_TIER, NO_USAGE, type Run, receiptDraft, startRun, traceOf } from './run.ts';
+import { CACHE_TIER, NO_TIER, NO_USAGE, type Run, receiptDraft, startRun, traceOf } from './run.ts';
 import { systemClock } from './tracer.ts';
 import type {
   CachedAnswer,
@@ -18,6 +18,7 @@ import type {
   EmbedRequest,
   EmbedResult,
   FinishReason,
+  MakeShared,
   Policy,
   PolicyDecision,
   PolicyReview,
@@ -33,6 +34,7 @@ import type {
   TierPart,
   TierRef,
   Trace,
+  Usage,
 } from './types.ts';
 
 export interface RuntimeOptions {
@@ -82,6 +84,17 @@ export interface Runtime {
   readonly router: Router;
   close(): Promise<void>;
 }
+
+/** What a tier made, before it is any one request's: several may read it. */
+type MadePart =
+  | { readonly type: 'begun'; readonly model: string | undefined }
+  | Exclude<TierPart, { type: 'finish' }>
+  | {
+      readonly type: 'made';
+      readonly model: string;
+      readonly usage: Usage;
+      readonly finishReason: FinishReason;
+    };
 
 /** Builds a runtime from its parts. Opens nothing and sends nothing until it is asked. */
 export function createRuntime(options: RuntimeOptions): Runtime {
@@ -138,6 +151,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   async function queryFor(request: ChatRequest, decision: PolicyDecision): Promise<CacheQuery | undefined> {
     if (cache === undefined || !decision.cacheable || request.cache === 'bypass') return undefined;
+    // A kept answer has no logprobs to replay.
+    if (request.logprobs === true) return undefined;
     return await cacheQueryOf(request, {
       weightsHash: embedder?.weightsHash ?? '',
       farthest: decision.farthest,
@@ -156,7 +171,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       run.cache = { status: request.cache === 'refresh' && query !== undefined ? 'miss' : 'bypass', reason };
       return run.cache;
     }
-    const lookup = await run.tracer.step('cache', () => cache!.lookup(query, { signal }));
+    const options = { ...request.cacheControl, signal };
+    const lookup = await run.tracer.step('cache', () => cache!.lookup(query, options));
     signal.throwIfAborted();
     const { answer: _answer, ...report } = lookup;
     run.cache = report;
@@ -190,6 +206,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   // ---- tiers
 
+  /** The answer from a tier, shared with requests for the same thing that are in flight. */
   async function* produce(
     run: Run,
     request: ChatRequest,
@@ -197,47 +214,108 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     query: CacheQuery | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<StreamPart> {
+    if (request.cacheControl?.onlyIfCached === true) throw nothingKept();
+    const make: MakeShared<MadePart, Run> = (asker, stop) => makeAnswer(asker, request, review, query, stop);
+    const shared =
+      query === undefined || request.cache === 'refresh'
+        ? undefined
+        : await cache?.share?.(query, run, make, { signal });
+    if (shared === undefined) {
+      yield* handOver(
+        run,
+        request,
+        make(() => run, signal),
+      );
+      return;
+    }
+    const missed = run.cache;
+    run.cache = shared.report ?? missed;
+    let begun = false;
+    try {
+      for await (const part of handOver(run, request, shared.parts)) {
+        begun = true;
+        yield part;
+      }
+    } catch (error) {
+      // The one that was followed failed or was too slow; nothing was said yet, so this one asks for itself.
+      if (shared.leads || begun || signal.aborted) throw error;
+      run.cache = missed;
+      yield* handOver(
+        run,
+        request,
+        make(() => run, signal),
+      );
+    }
+  }
+
+  /** What was made, as this request's own parts: its id, its timings, its receipt. */
+  async function* handOver(
+    run: Run,
+    request: ChatRequest,
+    parts: AsyncIterable<MadePart>,
+  ): AsyncGenerator<StreamPart> {
+    let end: Extract<MadePart, { type: 'made' }> | undefined;
+    for await (const part of parts) {
+      if (part.type === 'made') end = part;
+      else if (part.type === 'begun') {
+        if (run.tier === NO_TIER) run.tier = CACHE_TIER;
+        yield startPart(run, part.model ?? modelOf(undefined, request));
+      } else {
+        if (part.type !== 'sources') run.tracer.firstToken();
+        yield part;
+      }
+    }
+    if (end === undefined) throw cut(run);
+    run.usage = end.usage;
+    yield await endPart(run, end.model, end.finishReason);
+  }
+
+  /** Asks the tiers and keeps what came. `asker` is whose request it is by now: its first may have left. */
+  async function* makeAnswer(
+    asker: () => Run,
+    request: ChatRequest,
+    review: PolicyReview,
+    query: CacheQuery | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<MadePart, void, void> {
     const begunMs = clock.monotonic();
-    const routed = await run.tracer.step('route', () =>
+    const routed = await asker().tracer.step('route', () =>
       router.route(
         request,
         review.decision,
-        (tier, tierSignal) => attempt(run, tier, request, review, tierSignal),
+        (tier, tierSignal) => attempt(asker(), tier, request, review, tierSignal),
         {
           signal,
           onAttemptFailed: (failed) => {
-            run.attempts = [...run.attempts, failed];
+            asker().attempts = [...asker().attempts, failed];
           },
         },
       ),
     );
-    run.tier = { id: routed.tier.id, kind: routed.tier.kind };
-    const endStream = run.tracer.begin('stream');
+    const tier = { id: routed.tier.id, kind: routed.tier.kind };
+    asker().tier = tier;
+    const endStream = asker().tracer.begin('stream');
     const kept: CachedAnswer['parts'][number][] = [];
     let finish: Extract<TierPart, { type: 'finish' }> | undefined;
     let started = false;
     for await (const part of routed.parts) {
       signal.throwIfAborted();
-      if (!started) yield startPart(run, modelOf(part, request));
+      if (!started) yield { type: 'begun', model: part.type === 'finish' ? part.model : undefined };
       started = true;
       if (part.type === 'finish') {
         finish = part;
         break;
       }
-      if (part.type !== 'sources') run.tracer.firstToken();
       kept.push(part);
       yield part;
     }
-    endStream({ tier: routed.tier.kind });
-    if (finish === undefined) {
-      throw new NearfieldError('upstream-cut', 'The answer ended before it was finished. Ask again.', {
-        tier: routed.tier.id,
-      });
-    }
+    endStream({ tier: tier.kind });
+    if (finish === undefined) throw cut(asker());
     const model = modelOf(finish, request);
-    run.usage = finish.usage ?? NO_USAGE;
-    await keep(run, query, { parts: kept, finish, model, costMs: clock.monotonic() - begunMs });
-    yield await endPart(run, model, finish.finishReason);
+    const usage = finish.usage ?? NO_USAGE;
+    const costMs = clock.monotonic() - begunMs;
+    await keep(asker(), query, { parts: kept, finish, usage, tier, model, costMs });
+    yield { type: 'made', model, usage, finishReason: finish.finishReason };
   }
 
   /** One tier asked once: the device gets the request whole and no network, others a redacted one. */
@@ -266,6 +344,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     made: {
       parts: CachedAnswer['parts'];
       finish: Extract<TierPart, { type: 'finish' }>;
+      usage: Usage;
+      tier: TierRef;
       model: string;
       costMs: number;
     },
@@ -276,9 +356,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     const answer: CachedAnswer = {
       parts: made.parts,
       finishReason,
-      usage: run.usage ?? NO_USAGE,
+      usage: made.usage,
       model: made.model,
-      tier: run.tier,
+      tier: made.tier,
       costMs: made.costMs,
     };
     const entryId = await run.tracer.step('cache-write', () =>
@@ -322,6 +402,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       model,
       tier: run.tier,
       cache: run.cache.status,
+      cacheReport: run.cache,
       createdMs: run.startedAtMs,
     };
   }
@@ -400,8 +481,21 @@ function taskOf(request: ChatRequest): 'answer' | 'generate' {
   return (request.documents?.length ?? 0) > 0 ? 'answer' : 'generate';
 }
 
-function modelOf(part: TierPart, request: ChatRequest): string {
-  return (part.type === 'finish' ? part.model : undefined) ?? request.model ?? 'nearfield';
+function modelOf(finish: Extract<TierPart, { type: 'finish' }> | undefined, request: ChatRequest): string {
+  return finish?.model ?? request.model ?? 'nearfield';
+}
+
+function cut(run: Run): NearfieldError {
+  return new NearfieldError('upstream-cut', 'The answer ended before it was finished. Ask again.', {
+    tier: run.tier.id,
+  });
+}
+
+function nothingKept(): NearfieldError {
+  return new NearfieldError(
+    'no-tier',
+    'Expected a kept answer, as the request says only-if-cached, but found none. Ask without it.',
+  );
 }
 
 function modelsOf({ embedder, tiers }: RuntimeOptions): readonly { id: string; task: string }[] {

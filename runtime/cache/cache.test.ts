@@ -40,7 +40,8 @@ describe('lookup', () => {
     });
     const id = await cache.write(CAPITAL, answer);
     const found = await cache.lookup(ask('  What is  the capital of France? '));
-    expect(found).toEqual({ status: 'hit', reason: 'exact', entryId: id, similarity: undefined, answer });
+    expect(found).toMatchObject({ status: 'hit', reason: 'exact', entryId: id, similarity: undefined });
+    expect(found.answer).toEqual(answer);
   });
 
   it('hits another wording and says how similar it is', async () => {

@@ -1,11 +1,20 @@
 // Owns the cache's data path: exact, then neighbours of the same scope and context, then the verifier, then
 // the decision. Its failures are counted and end as `bypass` or "not kept"; only an abort is thrown.
 import { isAbortError } from '../errors.ts';
-import type { CachedAnswer, CacheLookup, CacheQuery, Clock } from '../types.ts';
+import type {
+  CacheControl,
+  CachedAnswer,
+  CacheLookup,
+  CacheQuery,
+  Clock,
+  MakeShared,
+  SharedAnswer,
+} from '../types.ts';
 import { decodeAnswer, encodeAnswer, isKeepable } from './answer-codec.ts';
-import { type Catalogue, type MetaRows, openCatalogue } from './catalogue.ts';
+import { type Catalogue, type Match, type MetaRows, openCatalogue } from './catalogue.ts';
 import { createControls } from './controls.ts';
 import { BOUND_PREFIX, createErrorBound, type ErrorBound } from './error-bound.ts';
+import { createFlights } from './flights.ts';
 import { createFreshness, FRESHNESS_PREFIX, type Freshness } from './freshness.ts';
 import { createJudge, type Judge, type Verdict } from './judge.ts';
 import { createKeyring, createScopeSecret, type Keyring, type QueryKeys } from './keys.ts';
@@ -13,6 +22,7 @@ import { createLearning, isSameAnswer, type Learning, WRONG_PREFIX } from './lea
 import type { ControllableCache, SemanticCacheOptions } from './options.ts';
 import { isUsable, quantise } from './quantise.ts';
 import type { CacheReason } from './reasons.ts';
+import { createSharedStream } from './shared-stream.ts';
 import type { CacheStore, EntryHead, StoredVector } from './store.ts';
 
 /** All that is there once the store is open. */
@@ -50,6 +60,7 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
   const counts = { hits: 0, stale: 0, misses: 0, bypasses: 0, savedMs: 0 };
   const failures = { storeFailures: 0, embedFailures: 0, reportedWrong: 0 };
   const reasons: Record<string, number> = {};
+  const flights = options.coalesce === false ? undefined : createFlights(options.coalesce ?? {});
   let isClosed = false;
 
   function report(found: CacheLookup & { readonly reason: CacheReason }): CacheLookup {
@@ -86,12 +97,15 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     queryId: string,
     head: EntryHead,
     verdict: Verdict,
+    control: CacheControl,
   ): Promise<CacheLookup> {
     const nowMs = clock.now();
     const similarity = verdict.match?.similarity;
     if (nowMs >= cache.freshness.staleUntilMs(head.expiresAtMs, head.createdAtMs)) {
       return report({ status: 'miss', reason: 'expired', similarity });
     }
+    const age = { ageMs: nowMs - head.createdAtMs, ttlMs: head.expiresAtMs - nowMs };
+    if (!isWanted(age, control)) return report({ status: 'miss', reason: 'too-old', similarity });
     const answer = decodeAnswer(await cache.store.answer(head.id));
     if (answer === undefined) {
       await cache.catalogue.remove([head.id]);
@@ -100,14 +114,19 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     cache.catalogue.touch(head.id, nowMs);
     cache.learning.served(queryId, head.id, verdict.trial);
     const status = nowMs >= head.expiresAtMs ? 'stale' : 'hit';
-    return report({ status, reason: verdict.reason, entryId: head.id, similarity, answer });
+    return report({ status, reason: verdict.reason, entryId: head.id, similarity, ...age, answer });
   }
 
-  async function find(cache: OpenCache, query: CacheQuery, signal?: AbortSignal): Promise<CacheLookup> {
+  async function find(
+    cache: OpenCache,
+    query: CacheQuery,
+    control: CacheControl,
+    signal?: AbortSignal,
+  ): Promise<CacheLookup> {
     const keys = await cache.keyring.keysOf(query);
     const exact = cache.catalogue.get(keys.id);
     if (exact !== undefined) {
-      return await serve(cache, keys.id, exact, { reason: 'exact', serve: true });
+      return await serve(cache, keys.id, exact, { reason: 'exact', serve: true }, control);
     }
     if (embed === undefined) return report({ status: 'miss', reason: 'empty' });
     const vector = await tryVectorOf(keys, signal);
@@ -115,10 +134,36 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     const matches = cache.catalogue.neighbours(keys, vector.values, NEIGHBOURS);
     const verdict = await cache.judge.decide(keys, matches, signal);
     if (verdict.serve && verdict.match !== undefined) {
-      return await serve(cache, keys.id, verdict.match.head, verdict);
+      return await serve(cache, keys.id, verdict.match.head, verdict, control);
     }
     if (verdict.trial !== undefined) cache.learning.await(keys.id, verdict.trial);
     return report({ status: 'miss', reason: verdict.reason, similarity: verdict.match?.similarity });
+  }
+
+  /** Joins what is in flight; a follower that was served counts as a hit, its lookup's miss no more. */
+  async function join<Part, Asker>(
+    cache: OpenCache,
+    query: CacheQuery,
+    ...[asker, make, signal]: ShareArguments<Part, Asker>
+  ): Promise<SharedAnswer<Part>> {
+    if (flights === undefined) return alone(asker, make, signal);
+    const keys = await cache.keyring.keysOf(query);
+    const vector = await tryVectorOf(keys, signal);
+    let verdict: Verdict | undefined;
+    const decide = async (matches: readonly Match[]): Promise<Verdict> => {
+      verdict = await cache.judge.decide(keys, matches, signal);
+      return verdict;
+    };
+    const shared = await flights.join({ keys, vector, decide, signal }, asker, make);
+    const { report: found } = shared;
+    if (found === undefined) return shared;
+    const parts = onEnd(shared.parts, () => {
+      counts.misses = Math.max(0, counts.misses - 1);
+      report({ ...found, reason: found.reason as CacheReason });
+      const trial = found.entryId === keys.id ? undefined : verdict?.trial;
+      cache.learning.served(keys.id, found.entryId ?? keys.id, trial);
+    });
+    return { ...shared, parts };
   }
 
   async function keep(
@@ -198,11 +243,19 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
   }
 
   return {
-    async lookup(query, { signal } = {}) {
+    async lookup(query, { signal, ...control } = {}) {
       if (isClosed) return report({ status: 'bypass', reason: 'closed' });
       return await sheltered(
-        (cache) => find(cache, query, signal),
+        (cache) => find(cache, query, control, signal),
         () => report({ status: 'bypass', reason: 'store-failed' }),
+        signal,
+      );
+    },
+    async share(query, asker, make, { signal } = {}) {
+      if (isClosed) return alone(asker, make, signal);
+      return await sheltered(
+        (cache) => join(cache, query, asker, make, signal),
+        () => alone(asker, make, signal),
         signal,
       );
     },
@@ -258,6 +311,51 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     const [vector] = (await embed?.([text], {})) ?? [];
     return isUsable(vector) ? quantise(vector).values : undefined;
   }
+}
+
+/** May a kept answer of this age be given, by what the request says? Source: RFC 9111, 5.2.1. */
+function isWanted(
+  { ageMs, ttlMs }: { readonly ageMs: number; readonly ttlMs: number },
+  { maxAgeMs = Number.POSITIVE_INFINITY, maxStaleMs, minFreshMs = 0 }: CacheControl,
+): boolean {
+  if (ageMs > maxAgeMs || (minFreshMs > 0 && ttlMs < minFreshMs)) return false;
+  // Asked about age without a word on staleness, a stale answer is not what was asked for.
+  const staleMs = Math.max(0, -ttlMs);
+  if (maxStaleMs !== undefined) return staleMs <= maxStaleMs;
+  return staleMs === 0 || maxAgeMs === Number.POSITIVE_INFINITY;
+}
+
+type ShareArguments<Part, Asker> = [
+  asker: Asker,
+  make: MakeShared<Part, Asker>,
+  signal: AbortSignal | undefined,
+];
+
+/** An answer that nobody else reads. */
+function alone<Part, Asker>(...[asker, make, signal]: ShareArguments<Part, Asker>): SharedAnswer<Part> {
+  const { read } = createSharedStream(make, asker, () => undefined);
+  return { leads: true, parts: read(asker, { signal }) };
+}
+
+/** The same parts; `ended` is called once they were read to their end. */
+function onEnd<Part>(
+  parts: AsyncIterableIterator<Part, void, void>,
+  ended: () => void,
+): AsyncIterableIterator<Part, void, void> {
+  return {
+    async next() {
+      const result = await parts.next();
+      if (result.done === true) ended();
+      return result;
+    },
+    async return() {
+      await parts.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 async function open(options: SemanticCacheOptions, maxBytes: number): Promise<OpenCache> {

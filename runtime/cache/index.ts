@@ -1,5 +1,6 @@
 // The public surface of `nearfield/cache`. Stores have subpaths of their own.
 export { createSemanticCache } from './cache.ts';
+export type { CoalesceOptions } from './flights.ts';
 export { type TtlOptions, type Volatility, volatilityOf } from './freshness.ts';
 export type {
   CacheDetails,

@@ -1,5 +1,6 @@
 // Owns what a cache is made of: options and their defaults.
 import type { CachedAnswer, CacheQuery, Clock, SemanticCache } from '../types.ts';
+import type { CoalesceOptions } from './flights.ts';
 import type { TtlOptions } from './freshness.ts';
 import type { CacheStore } from './store.ts';
 
@@ -24,6 +25,8 @@ export interface SemanticCacheOptions {
   /** 0 ≤ x < 1; decides which uncertain matches are tried out. Default: `crypto.getRandomValues`. */
   readonly random?: (() => number) | undefined;
   readonly ttl?: TtlOptions | undefined;
+  /** How requests for the same thing in flight share one answer; `false`: each makes its own. */
+  readonly coalesce?: CoalesceOptions | false | undefined;
   /** A fixed similarity, -1…1, instead of the learned bound. */
   readonly threshold?: number | undefined;
   /** Wrong hits among similar hits that are tolerated. Default 0.01. */
