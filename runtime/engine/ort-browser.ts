@@ -34,13 +34,10 @@ export const ortWebGpuBrowser: BackendFactory = {
   batchTokens: 4096,
   available: () => 'gpu' in navigator && 'Suspending' in WebAssembly,
   async create(model) {
-    const ort = await import('onnxruntime-web/jspi');
-    ort.env.wasm.wasmPaths = { wasm: absolute(jspiWasm), mjs: absolute(jspiMjs) };
-    ort.env.wasm.numThreads = 1;
-    const device = await openDevice();
-    ort.env.webgpu.device = device;
+    const { ort, device } = await openOrtGpu();
     return await createOrtEncoder(ort, model.file('weights'), model.manifest, {
       backend: 'ort-webgpu',
+      device,
       lost: device.lost.then((info) => {
         throw new NearfieldError('device-lost', `The GPU device was lost (${info.reason}).`);
       }),
@@ -48,12 +45,24 @@ export const ortWebGpuBrowser: BackendFactory = {
   },
 };
 
+/** ONNX Runtime's module for WebGPU on a device of ours. @throws backend-unavailable */
+export async function openOrtGpu(): Promise<{
+  readonly ort: typeof import('onnxruntime-web/jspi');
+  readonly device: GPUDevice;
+}> {
+  const ort = await import('onnxruntime-web/jspi');
+  ort.env.wasm.wasmPaths = { wasm: absolute(jspiWasm), mjs: absolute(jspiMjs) };
+  ort.env.wasm.numThreads = 1;
+  return { ort, device: await openDevice() };
+}
+
 /** Our own device, so that its loss is seen by us and not by chance. */
 async function openDevice(): Promise<GPUDevice> {
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new NearfieldError('backend-unavailable', 'The browser gave no GPU adapter.');
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } = adapter.limits;
+  const { maxStorageBuffersPerShaderStage } = adapter.limits;
   const features: GPUFeatureName[] = ['shader-f16', 'subgroups'];
   return await adapter.requestDevice({
     requiredFeatures: features.filter((feature) => adapter.features.has(feature)),
@@ -63,6 +72,7 @@ async function openDevice(): Promise<GPUDevice> {
       maxComputeWorkgroupStorageSize,
       maxComputeInvocationsPerWorkgroup,
       maxComputeWorkgroupSizeX,
+      maxStorageBuffersPerShaderStage,
     },
   });
 }

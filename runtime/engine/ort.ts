@@ -16,6 +16,8 @@ export interface OrtModule {
 
 export interface OrtEncoderOptions {
   readonly backend: Extract<BackendId, 'ort-webgpu' | 'ort-wasm'>;
+  /** The GPU device to compute on; WebGPU only. ONNX Runtime would open one of its own, whose loss nobody sees. */
+  readonly device?: GPUDevice | undefined;
   /** Rejects when the device is gone; WebGPU only. Work in flight is rejected with it. */
   readonly lost?: Promise<never> | undefined;
 }
@@ -61,7 +63,7 @@ async function openSession(
   const webgpu = options.backend === 'ort-webgpu';
   try {
     const opening = ort.InferenceSession.create(weights, {
-      executionProviders: [webgpu ? 'webgpu' : 'wasm'],
+      executionProviders: [webgpu ? gpuProvider(options.device) : 'wasm'],
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
       // A graph half on the CPU is slower than one wholly there, and hides wrong kernels.
@@ -71,6 +73,10 @@ async function openSession(
   } catch (error) {
     throw ortError(error, 'model-load-failed');
   }
+}
+
+export function gpuProvider(device: GPUDevice | undefined): InferenceSession.WebGpuExecutionProviderOption {
+  return { name: 'webgpu', ...(device !== undefined && { device: device as never }) };
 }
 
 /** Rows of one group are padded to the longest of them; a group ends where padding would pass this share. */
