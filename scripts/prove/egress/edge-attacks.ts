@@ -2,6 +2,7 @@
 import { type CanarySource, SENSITIVE_KINDS } from './canaries.ts';
 import { errorAttempts, guardAttempts, telemetryAttempts } from './edge-doors.ts';
 import { createEdgeRunner } from './edge-runner.ts';
+import { crossScopeAttempts, embeddingAttempts } from './edge-side-channels.ts';
 import { injectionAttempts, placeholderAttempts, splitAttempts } from './edge-streams.ts';
 import { disguisedAttempts, placeAttempts } from './edge-texts.ts';
 import type { Ledger } from './report.ts';
@@ -30,6 +31,8 @@ export async function runEdgeAttacks(
       await placeholderAttempts(runner, edge, source.take(1));
       await injectionAttempts(runner, edge, source.take);
       await errorAttempts(runner, edge, source.take);
+      await embeddingAttempts(runner, edge, source.take);
+      await crossScopeAttempts(runner, edge, fast ? 1 : 8);
       if (shipped) {
         await guardAttempts(runner, edge, ledger, source.take);
         await telemetryAttempts(runner, edge, source.take);
