@@ -7,5 +7,17 @@ export {
   createAnswerer,
   type FoundPassages,
 } from './answer.ts';
+export {
+  CLASSIFY_WEIGHTS,
+  type Classification,
+  type Classifier,
+  type ClassifyOptions,
+  type ClassifyWeights,
+  type ClassLabel,
+  createClassifier,
+  LABEL_TEMPLATES,
+  type LabelScore,
+  labelWords,
+} from './classify.ts';
 export { createDocumentIndex, type DocumentIndex, type IndexProgress } from './document-index.ts';
 export { splitSentences, type TextRange } from './segment.ts';
