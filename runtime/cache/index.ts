@@ -13,5 +13,5 @@ export type {
   SemanticCacheOptions,
   WriteOptions,
 } from './options.ts';
-export { type CacheReason, cacheStatusHeader, type Refusal } from './reasons.ts';
+export type { CacheReason, Refusal } from './reasons.ts';
 export type { CacheStore, EntryHead, EntryTouch, StoreChange, StoredEntry, StoredVector } from './store.ts';

@@ -1,5 +1,4 @@
-// Owns the closed set of reasons a lookup gives, and how a report reads in an HTTP header.
-import type { CacheReport } from '../types.ts';
+// Owns the closed set of reasons a lookup gives.
 
 /** Why a verifier refused a neighbour: the two texts differ in something that changes the answer. */
 export type Refusal =
@@ -31,13 +30,3 @@ export type CacheReason =
   | 'store-failed' // bypass
   | 'embed-failed' // bypass
   | 'closed'; // bypass
-
-/**
- * The report as a `Cache-Status` field value. Source: RFC 9211. `stale` is a hit whose time is over, so it
- * carries `detail=stale`; the entry's id is not told.
- */
-export function cacheStatusHeader(report: CacheReport, name = 'nearfield'): string {
-  const detail = `detail="${report.status === 'stale' ? 'stale-' : ''}${report.reason}"`;
-  if (report.status === 'hit' || report.status === 'stale') return `${name}; hit; ${detail}`;
-  return `${name}; fwd=${report.status === 'bypass' ? 'bypass' : 'miss'}; ${detail}`;
-}

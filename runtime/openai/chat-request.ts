@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { NearfieldError } from '../errors.ts';
 import type { CacheMode, ChatRequest, TierKind } from '../types.ts';
 import { compact, parse } from './body.ts';
+import { cacheWishesOf } from './cache-headers.ts';
 
 const name = z.string().check(z.minLength(1), z.maxLength(256));
 
@@ -161,6 +162,8 @@ export function chatCallOf(body: Record<string, unknown>, headers: Headers): Cha
   }
   const parsed = parse(chatBody, body);
   const { n: _n, stream, stream_options, max_tokens, stop, ...rest } = parsed;
+  const asked = same('cache', rest.cache ?? undefined, header(headers, 'nearfield-cache', cacheMode));
+  const wishes = cacheWishesOf(headers, asked);
   const request: ChatRequest = {
     ...compact(rest),
     ...compact({
@@ -168,7 +171,8 @@ export function chatCallOf(body: Record<string, unknown>, headers: Headers): Cha
       stop: typeof stop === 'string' ? [stop] : stop,
       privacy: nearer(rest.privacy ?? undefined, header(headers, 'nearfield-privacy', kind)),
       scope: same('scope', rest.scope ?? undefined, header(headers, 'nearfield-scope', scope)),
-      cache: same('cache', rest.cache ?? undefined, header(headers, 'nearfield-cache', cacheMode)),
+      cache: wishes.mode === 'use' ? asked : wishes.mode,
+      cacheControl: wishes.control,
     }),
   };
   return {

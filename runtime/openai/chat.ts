@@ -1,10 +1,11 @@
 // Owns /v1/chat/completions: runtime parts in, OpenAI's completion or its chunks out. Nearfield's own facts
 // (tier, cache, timings, receipt, sources) ride in a `nearfield` field that other clients overlook.
-import { NearfieldError } from '../errors.ts';
+import { isNearfieldError, NearfieldError } from '../errors.ts';
 import type { ChatRequest, Passage, ResponseEnd, StreamPart, Usage } from '../types.ts';
 import { readJson } from './body.ts';
+import { cacheHeadersOf } from './cache-headers.ts';
 import { type ChatCall, chatCallOf } from './chat-request.ts';
-import { openAiErrorOf } from './errors.ts';
+import { errorResponse, openAiErrorOf } from './errors.ts';
 import { eventStream } from './sse.ts';
 
 type Start = Extract<StreamPart, { type: 'response-start' }>;
@@ -31,7 +32,8 @@ export async function chatResponse(
   const stop = new AbortController();
   const signal = AbortSignal.any([http.signal, stop.signal]);
   const parts = generate(request, { signal })[Symbol.asyncIterator]();
-  const first = await parts.next();
+  const first = await beginning(parts, request);
+  if (first instanceof Response) return first;
   if (first.done === true || first.value.type !== 'response-start') {
     throw new NearfieldError('internal', 'The runtime gave no start part.');
   }
@@ -57,20 +59,26 @@ export async function chatResponse(
   });
 }
 
-// RFC 9211. `detail` tells a stale hit, which the RFC expresses only by a ttl we do not publish.
-const CACHE_STATUS: Readonly<Record<Start['cache'], string>> = {
-  hit: 'Nearfield; hit',
-  stale: 'Nearfield; hit; detail=stale',
-  miss: 'Nearfield; fwd=miss',
-  bypass: 'Nearfield; fwd=bypass',
-};
+/** The first part, or 504 where a kept answer alone was wanted and there is none. Source: RFC 9111, 5.2.1.7. */
+async function beginning(
+  parts: AsyncIterator<StreamPart>,
+  request: ChatRequest,
+): Promise<IteratorResult<StreamPart, unknown> | Response> {
+  try {
+    return await parts.next();
+  } catch (error) {
+    const isUnkept = isNearfieldError(error) && error.code === 'no-tier';
+    if (!isUnkept || request.cacheControl?.onlyIfCached !== true) throw error;
+    return errorResponse(error, { 'cache-status': 'Nearfield; detail=only-if-cached' }, 504);
+  }
+}
 
 function headersOf(start: Start, call: ChatCall): Record<string, string> {
   // A field's name is the caller's own text: only harmless ones fit in a header.
   const ignored = call.ignored.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 20);
   return {
     'cache-control': 'no-store',
-    'cache-status': CACHE_STATUS[start.cache],
+    ...cacheHeadersOf(start.cacheReport ?? { status: start.cache, reason: '' }),
     'nearfield-tier': start.tier.kind,
     ...(ignored.length > 0 && { 'nearfield-ignored': ignored.join(', ') }),
   };

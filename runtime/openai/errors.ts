@@ -69,7 +69,12 @@ export function openAiErrorOf(thrown: unknown): OpenAiError {
  * Any throw as a response: OpenAI's body and status, `nearfield-error` with our own code, Retry-After where
  * a wait is known, and `x-should-retry`, which the OpenAI SDKs obey.
  */
-export function errorResponse(thrown: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+export function errorResponse(
+  thrown: unknown,
+  headers: Readonly<Record<string, string>> = {},
+  /** In place of the table's. */
+  status?: number,
+): Response {
   if (isAbortError(thrown)) return new Response(null, { status: ABORTED_STATUS });
   const error = known(thrown);
   const all = new Headers({ ...headers, 'cache-control': 'no-store', 'nearfield-error': error.code });
@@ -79,7 +84,10 @@ export function errorResponse(thrown: unknown, headers: Readonly<Record<string, 
     all.set('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
     all.set('retry-after-ms', String(Math.ceil(error.retryAfterMs)));
   }
-  return Response.json({ error: openAiErrorOf(error) }, { status: TABLE[error.code].status, headers: all });
+  return Response.json(
+    { error: openAiErrorOf(error) },
+    { status: status ?? TABLE[error.code].status, headers: all },
+  );
 }
 
 function known(thrown: unknown): NearfieldError {

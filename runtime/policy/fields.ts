@@ -17,7 +17,8 @@ export interface Field {
   readonly origin: TextOrigin;
 }
 
-type Leaf = FieldKind | 'json' | 'enum' | 'scalar';
+/** `count`: a number or a flag that stays here or goes on within known bounds, so no text can hide in it. */
+type Leaf = FieldKind | 'json' | 'enum' | 'scalar' | 'count';
 type Shape = Leaf | { readonly list: Shape } | { readonly either: readonly Shape[] } | ObjectShape;
 interface ObjectShape {
   readonly keys: Readonly<Record<string, Shape>>;
@@ -78,6 +79,9 @@ const REQUEST: ObjectShape = {
     privacy: 'enum',
     scope: 'local',
     cache: 'enum',
+    cacheControl: {
+      keys: { maxAgeMs: 'count', maxStaleMs: 'count', minFreshMs: 'count', onlyIfCached: 'count' },
+    },
     documents: { list: { keys: { id: 'text', title: 'text', text: 'text' } } },
     metadata: 'json',
   },
@@ -126,6 +130,7 @@ function rewrite(walk: Walk, value: unknown, shape: Shape, depth: number): unkno
   if (depth > MAX_DEPTH || walk.fields > MAX_FIELDS) return doubt(walk, 'too-large');
   if (shape === 'json') return rewriteJson(walk, value, depth);
   if (shape === 'scalar') return rewriteScalar(walk, value);
+  if (shape === 'count') return isCount(value) ? value : doubt(walk, 'unreadable-content');
   if (shape === 'enum') return rewriteEnum(walk, value);
   if (typeof shape === 'string') {
     return typeof value === 'string' ? visit(walk, value, shape) : doubt(walk, 'unreadable-content');
@@ -185,6 +190,10 @@ function rewriteScalar(walk: Walk, value: unknown): unknown {
   const text = String(value);
   const replaced = visit(walk, text, 'text');
   return replaced === text ? value : replaced;
+}
+
+function isCount(value: unknown): value is number | boolean {
+  return typeof value === 'boolean' || (typeof value === 'number' && value >= 0);
 }
 
 function rewriteEnum(walk: Walk, value: unknown): unknown {

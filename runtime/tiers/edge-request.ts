@@ -1,7 +1,7 @@
 // Owns what a chat request looks like when it leaves for an OpenAI-compatible endpoint. Fields are copied by
 // name, so one that is not listed here can never travel; `user` is not listed, for it names a person.
 import { textOf } from '../messages.ts';
-import type { ChatMessage, ChatRequest } from '../types.ts';
+import type { CacheControl, ChatMessage, ChatRequest } from '../types.ts';
 import { documentsText } from './upstream.ts';
 
 export interface EdgeTarget {
@@ -65,7 +65,22 @@ export function wishesOf(request: ChatRequest, target: EdgeTarget): Record<strin
   return {
     'nearfield-privacy': request.privacy ?? 'edge',
     ...(cache !== undefined && { 'nearfield-cache': cache }),
+    'cache-control': cacheControlOf(request.cacheControl),
   };
+}
+
+/** A year: longer says nothing more, and leaves no room for a number that means something else. */
+const MOST_CACHE_MS = 365 * 86_400_000;
+
+/**
+ * Never absent: a browser's fetch that must not be kept would itself add `no-cache`, and the edge would obey.
+ * `max-stale` alone says what saying nothing says. Source: Fetch, HTTP-network-or-cache fetch; RFC 9111, 5.2.1.
+ */
+function cacheControlOf({ maxAgeMs, maxStaleMs, minFreshMs }: CacheControl = {}): string {
+  const said = Object.entries({ 'max-age': maxAgeMs, 'max-stale': maxStaleMs, 'min-fresh': minFreshMs })
+    .filter((entry): entry is [string, number] => entry[1] !== undefined)
+    .map(([name, ms]) => `${name}=${Math.floor(Math.min(ms, MOST_CACHE_MS) / 1000)}`);
+  return said.length === 0 ? 'max-stale' : said.join(', ');
 }
 
 /** Whom the request is for, where it says so. */
