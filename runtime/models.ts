@@ -29,12 +29,39 @@ export interface ModelFile {
   readonly sha256: string;
 }
 
+/** How positions' frequencies are stretched. Source: Hugging Face's `rope_scaling`, types linear and llama3. */
+export type RopeScaling =
+  | { readonly type: 'linear'; readonly factor: number }
+  | {
+      readonly type: 'llama3';
+      readonly factor: number;
+      readonly lowFrequencyFactor: number;
+      readonly highFrequencyFactor: number;
+      readonly originalContext: number;
+    };
+
+/** What a causal language model of the Llama family (`architecture: "llama"`) has beyond an encoder's sizes. */
+export interface DecoderShape {
+  readonly kvHeads: number;
+  readonly headDims: number;
+  readonly rope: { readonly theta: number; readonly scaling?: RopeScaling | undefined };
+  /** Biases on queries, keys and values (Qwen 2). */
+  readonly qkvBias: boolean;
+  /** RMS norms on each head's queries and keys (Qwen 3). */
+  readonly qkNorm: boolean;
+  /** Logits by the table of embeddings. */
+  readonly tiedEmbeddings: boolean;
+  /** Ids that end an answer. */
+  readonly stopTokens: readonly number[];
+  readonly bosToken?: number | undefined;
+}
+
 /** A model's manifest.json, schema 1. Fields not named here are kept as they came. */
 export interface Manifest {
   readonly schema: 1;
   readonly id: string;
   readonly task: string;
-  /** `bert` for the encoders the kernel can read. */
+  /** `bert` for the encoders the kernel can read, `llama` for its decoders. */
   readonly architecture: string;
   /** Length of one embedding. */
   readonly dims: number;
@@ -48,6 +75,10 @@ export interface Manifest {
   readonly pooling: 'mean' | 'cls' | 'none';
   /** Width of the embedding table where it differs from `hidden`. */
   readonly embedding?: { readonly dims: number } | undefined;
+  /** Rows of a second table of embeddings, by a token's type; token taggers only. */
+  readonly types?: number | undefined;
+  /** Causal language models only; their `dims` is `hidden`, their `layerNormEps` the RMS norms', pooling none. */
+  readonly decoder?: DecoderShape | undefined;
   readonly quantization?: unknown;
   readonly files: readonly ModelFile[];
   readonly languages?: readonly string[] | undefined;
@@ -62,6 +93,28 @@ const fileSchema: z.ZodMiniType<ModelFile> = z.object({
   role: z.enum(['weights', 'tokenizer', 'golden', 'config', 'labels', 'data', 'notice', 'other']),
   bytes: z.int().check(z.nonnegative()),
   sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits')),
+});
+
+const ropeScalingSchema: z.ZodMiniType<RopeScaling> = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('linear'), factor: z.number().check(z.positive()) }),
+  z.object({
+    type: z.literal('llama3'),
+    factor: z.number().check(z.positive()),
+    lowFrequencyFactor: z.number().check(z.positive()),
+    highFrequencyFactor: z.number().check(z.positive()),
+    originalContext: positive,
+  }),
+]);
+
+const decoderSchema: z.ZodMiniType<DecoderShape> = z.looseObject({
+  kvHeads: positive,
+  headDims: positive,
+  rope: z.object({ theta: z.number().check(z.positive()), scaling: z.optional(ropeScalingSchema) }),
+  qkvBias: z.boolean(),
+  qkNorm: z.boolean(),
+  tiedEmbeddings: z.boolean(),
+  stopTokens: z.array(z.int().check(z.nonnegative())),
+  bosToken: z.optional(z.int().check(z.nonnegative())),
 });
 
 const manifestSchema: z.ZodMiniType<Manifest> = z.looseObject({
@@ -79,6 +132,8 @@ const manifestSchema: z.ZodMiniType<Manifest> = z.looseObject({
   layerNormEps: z.number().check(z.positive()),
   pooling: z.enum(['mean', 'cls', 'none']),
   embedding: z.optional(z.looseObject({ dims: positive })),
+  types: z.optional(positive),
+  decoder: z.optional(decoderSchema),
   files: z.array(fileSchema).check(z.minLength(1)),
   languages: z.optional(z.array(z.string())),
 });

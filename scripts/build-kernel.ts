@@ -1,5 +1,5 @@
-// Compiles the kernel twice (relaxed SIMD, plain SIMD128) and writes it in two forms: `.wasm` files for hosts
-// that import compiled modules (workerd), and base64 in a TypeScript module for hosts that do not. Run by
+// Compiles the kernels twice each (relaxed SIMD, plain SIMD128) and writes them in two forms: `.wasm` files for
+// hosts that import compiled modules (workerd), and base64 in a TypeScript module for hosts that do not. Run by
 // npm's `prepare`; its outputs are not committed.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,13 @@ import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
 const folder = new URL('../runtime/engine/kernel/', import.meta.url);
-const entry = fileURLToPath(new URL('assembly/index.ts', folder));
+
+/** Encoders and decoders are modules of their own: a page that only embeds fetches no decoder. */
+const KERNELS: Readonly<Record<KernelName, string>> = Object.freeze({
+  kernel: 'assembly/index.ts',
+  decoder: 'assembly/decoder-index.ts',
+});
+export type KernelName = 'kernel' | 'decoder';
 
 /** `AS201` warns that wasm64 would need casts; the kernel is wasm32 for good (4 GiB is beyond its use). */
 const FLAGS: readonly string[] = [
@@ -17,25 +23,26 @@ const FLAGS: readonly string[] = [
   ...['--importMemory', '--noExportMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
 ];
 
-/** One build of the kernel, bytes of the module. */
-export async function compileKernel(relaxed: boolean): Promise<Uint8Array> {
-  const out = join(tmpdir(), `kernel-${process.pid}-${relaxed ? 'relaxed' : 'plain'}.wasm`);
+/** One build of a kernel, bytes of the module. */
+export async function compileKernel(relaxed: boolean, name: KernelName = 'kernel'): Promise<Uint8Array> {
+  const entry = fileURLToPath(new URL(KERNELS[name], folder));
+  const out = join(tmpdir(), `${name}-${process.pid}-${relaxed ? 'relaxed' : 'plain'}.wasm`);
   const flags = relaxed ? [...FLAGS, '--enable', 'relaxed-simd'] : FLAGS;
   const { error, stderr } = await asc.main([entry, '--outFile', out, ...flags]);
-  if (error !== null) throw new Error(`The kernel did not compile.\n${stderr.toString()}`, { cause: error });
+  if (error !== null) throw new Error(`${name} did not compile.\n${stderr.toString()}`, { cause: error });
   const bytes = await readFile(out);
   await rm(out);
   return bytes;
 }
 
-async function main(): Promise<void> {
-  const relaxed = await compileKernel(true);
-  const plain = await compileKernel(false);
+async function build(name: KernelName): Promise<void> {
+  const relaxed = await compileKernel(true, name);
+  const plain = await compileKernel(false, name);
   await mkdir(folder, { recursive: true });
-  await writeFile(new URL('kernel.wasm', folder), relaxed);
-  await writeFile(new URL('kernel-plain.wasm', folder), plain);
+  await writeFile(new URL(`${name}.wasm`, folder), relaxed);
+  await writeFile(new URL(`${name}-plain.wasm`, folder), plain);
   await writeFile(
-    new URL('kernel.generated.ts', folder),
+    new URL(`${name}.generated.ts`, folder),
     [
       '// Made by scripts/build-kernel.ts from assembly/. Do not edit.',
       `export const relaxedBase64: string =\n  '${Buffer.from(relaxed).toString('base64')}';`,
@@ -43,7 +50,9 @@ async function main(): Promise<void> {
       '',
     ].join('\n'),
   );
-  console.log(`kernel: relaxed ${relaxed.byteLength} bytes, plain ${plain.byteLength} bytes`);
+  console.log(`${name}: relaxed ${relaxed.byteLength} bytes, plain ${plain.byteLength} bytes`);
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  for (const name of Object.keys(KERNELS) as KernelName[]) await build(name);
+}

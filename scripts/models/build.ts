@@ -30,6 +30,12 @@ const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
     out: '.nearfield/models',
     summary: 'fp32 and ONNX Runtime dynamic INT8 of the same encoder, for benches; not committed',
   },
+  'smollm2-135m-instruct': {
+    script: 'build_smollm2.py',
+    out: '.nearfield/models/smollm2-135m-instruct',
+    summary:
+      'a language model for the kernel: INT8, or with -- --weights published its own four bits; not committed',
+  },
   'nearfield-embed': {
     script: 'build_embed.py',
     out: 'models/nearfield-embed',

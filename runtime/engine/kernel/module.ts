@@ -65,9 +65,16 @@ export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
+/** Encoders and decoders are modules of their own: who only embeds fetches no decoder. */
+export type KernelName = 'kernel' | 'decoder';
+
 /** The kernel's bytes as built, for hosts that may compile. */
-export async function kernelBytes(build: KernelBuild): Promise<Uint8Array<ArrayBuffer>> {
-  const { plainBase64, relaxedBase64 } = await import('./kernel.generated.ts');
+export async function kernelBytes(
+  build: KernelBuild,
+  name: KernelName = 'kernel',
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { plainBase64, relaxedBase64 } =
+    name === 'decoder' ? await import('./decoder.generated.ts') : await import('./kernel.generated.ts');
   const text = atob(build === 'relaxed' ? relaxedBase64 : plainBase64);
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
@@ -88,8 +95,12 @@ export function withSharedMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<Arr
 }
 
 /** Compiles the build this engine can run. */
-export async function compileKernel(shared: boolean, build?: KernelBuild): Promise<WebAssembly.Module> {
-  const bytes = await kernelBytes(build ?? (hasRelaxedSimd() ? 'relaxed' : 'plain'));
+export async function compileKernel(
+  shared: boolean,
+  build?: KernelBuild,
+  name: KernelName = 'kernel',
+): Promise<WebAssembly.Module> {
+  const bytes = await kernelBytes(build ?? (hasRelaxedSimd() ? 'relaxed' : 'plain'), name);
   return await WebAssembly.compile(shared ? withSharedMemory(bytes) : bytes);
 }
 
