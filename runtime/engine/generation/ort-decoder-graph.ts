@@ -2,24 +2,23 @@
 // is opened: one artefact serves the kernel and the GPU. Inputs: hidden states of the new tokens (the
 // embedding row is looked up by the host), the cache's fill, one keys and one values buffer a layer, which the attention
 // writes in place. Output: logits of the rows asked for.
+import type { LlamaShape } from '../kernel/decoder-weights.ts';
 import { FLOAT, INT32, INT64, OnnxGraph, type OnnxValue, UINT8 } from './onnx-writer.ts';
 
-/** Llama 2 and 3, SmolLM2, Qwen 2 and 3. */
-export interface LlamaShape {
-  readonly hidden: number;
-  readonly layers: number;
-  readonly heads: number;
-  /** Heads of keys and values; each serves heads / kvHeads query heads. */
-  readonly kvHeads: number;
-  readonly headDims: number;
-  readonly intermediate: number;
-  readonly vocab: number;
-  readonly rmsEps: number;
-  /** Qwen 2 adds a bias to query, key and value. */
-  readonly qkvBias: boolean;
-  /** Qwen 3 normalises each query and key head. */
-  readonly qkNorm: boolean;
-}
+/** What of a model's shape its graph needs. */
+export type GraphShape = Pick<
+  LlamaShape,
+  | 'hidden'
+  | 'layers'
+  | 'heads'
+  | 'kvHeads'
+  | 'headDims'
+  | 'intermediate'
+  | 'vocab'
+  | 'epsilon'
+  | 'qkvBias'
+  | 'qkNorm'
+>;
 
 /** `weight[row][column] = (codes[row * k + column] - 128) * scales[row * (k / block) + floor(column / block)]` */
 export interface Int8Matrix {
@@ -47,7 +46,7 @@ export interface DecoderGraph {
 }
 
 /** `context`: positions in each cache buffer. */
-export function buildDecoderGraph(shape: LlamaShape, tensors: LlamaTensors, context: number): DecoderGraph {
+export function buildDecoderGraph(shape: GraphShape, tensors: LlamaTensors, context: number): DecoderGraph {
   const graph = new OnnxGraph();
   const write = new Writer(graph, shape, tensors, context);
   let { stream, normed } = write.start();
@@ -59,10 +58,10 @@ export function buildDecoderGraph(shape: LlamaShape, tensors: LlamaTensors, cont
 
 class Writer {
   readonly #graph: OnnxGraph;
-  readonly #shape: LlamaShape;
+  readonly #shape: GraphShape;
   readonly #tensors: LlamaTensors;
 
-  constructor(graph: OnnxGraph, shape: LlamaShape, tensors: LlamaTensors, context: number) {
+  constructor(graph: OnnxGraph, shape: GraphShape, tensors: LlamaTensors, context: number) {
     this.#graph = graph;
     this.#shape = shape;
     this.#tensors = tensors;
@@ -154,7 +153,7 @@ class Writer {
     const inputs = [x, this.#floats(name, weight, [weight.length])];
     return this.#graph.add('SimplifiedLayerNormalization', inputs, `${x}.normed`, {
       axis: -1,
-      epsilon: { float: this.#shape.rmsEps },
+      epsilon: { float: this.#shape.epsilon },
     });
   }
 
@@ -162,7 +161,7 @@ class Writer {
     const weight = this.#tensors.vector(name);
     const [normed, stream] = [`${x}.normed`, `${x}.stream`];
     const inputs = [x, skip, this.#floats(name, weight, [weight.length])];
-    const epsilon = { float: this.#shape.rmsEps };
+    const epsilon = { float: this.#shape.epsilon };
     this.#graph.add(
       'SkipSimplifiedLayerNormalization',
       inputs,
@@ -185,11 +184,11 @@ class Writer {
 }
 
 /** Name and shape of every cache buffer, layer by layer. */
-export function cacheNames(shape: LlamaShape): readonly string[] {
+export function cacheNames(shape: GraphShape): readonly string[] {
   return Array.from({ length: shape.layers }, (_, layer) => [`${layer}.key`, `${layer}.value`]).flat();
 }
 
-function inputs(shape: LlamaShape, context: number): OnnxValue[] {
+function inputs(shape: GraphShape, context: number): OnnxValue[] {
   return [
     { name: 'embeds', type: FLOAT, shape: [1, 'tokens', shape.hidden] },
     { name: 'last', type: INT32, shape: [1] },
@@ -199,12 +198,12 @@ function inputs(shape: LlamaShape, context: number): OnnxValue[] {
   ];
 }
 
-function outputs(shape: LlamaShape, context: number): OnnxValue[] {
+function outputs(shape: GraphShape, context: number): OnnxValue[] {
   const logits = { name: 'logits', type: FLOAT, shape: [1, 'rows', shape.vocab] };
   return [logits, ...caches(shape, context, 'present')];
 }
 
-function caches(shape: LlamaShape, context: number, prefix: string): OnnxValue[] {
+function caches(shape: GraphShape, context: number, prefix: string): OnnxValue[] {
   const size = [1, shape.kvHeads, context, shape.headDims];
   return cacheNames(shape).map((name) => ({ name: `${prefix}.${name}`, type: FLOAT, shape: size }));
 }

@@ -1,8 +1,11 @@
 // What the page runs for ort-decoder.chromium.test.ts: a tiny model on WebGPU against the plain loops.
 
+import { parseManifest } from '../../models.ts';
+import { shapeOf } from '../kernel/decoder-weights.ts';
 import { openOrtGpu } from '../ort-browser.ts';
 import { createOrtDecoder } from './ort-decoder.ts';
-import type { LlamaShape } from './ort-decoder-graph.ts';
+import type { GraphShape } from './ort-decoder-graph.ts';
+import { readOrtWeights } from './ort-weights.ts';
 import { referenceLogits, TINY, tinyTensors } from './tiny-llama.fixture.ts';
 import type { Decoder } from './types.ts';
 
@@ -14,7 +17,7 @@ export interface Variant {
   readonly cacheSequences?: number;
 }
 
-async function open(variant: Variant): Promise<{ decoder: Decoder; shape: LlamaShape; device: GPUDevice }> {
+async function open(variant: Variant): Promise<{ decoder: Decoder; shape: GraphShape; device: GPUDevice }> {
   const shape = { ...TINY, qkvBias: variant.qkvBias ?? false, qkNorm: variant.qkNorm ?? false };
   const { ort, device } = await openOrtGpu();
   const sequenceBytes = shape.layers * 2 * shape.kvHeads * shape.headDims * CONTEXT * 4;
@@ -114,4 +117,37 @@ async function codeOf(attempt: () => unknown): Promise<string> {
       ? (error as Error).name
       : String((error as { code?: string }).code);
   }
+}
+
+/** A built model's golden texts on the GPU: share of positions whose likeliest token is the reference's. */
+export async function golden(
+  folder: string,
+  texts: number,
+): Promise<{ agreement: number; worst: number; msAToken: number }> {
+  const read = async (path: string) => await (await fetch(`${folder}/${path}`)).arrayBuffer();
+  const json = async (path: string) => JSON.parse(new TextDecoder().decode(await read(path))) as unknown;
+  const shape = shapeOf(parseManifest(await json('manifest.json')), 128);
+  const tensors = await readOrtWeights(new Uint8Array(await read('model.safetensors')), shape, 128);
+  const { ort, device } = await openOrtGpu();
+  const decoder = await createOrtDecoder(ort, shape, tensors, { device, context: 128 });
+  const file = (await json('golden.json')) as {
+    inputIds: number[][];
+    top: { ids: number[]; logits: number[] }[][];
+  };
+  let [same, all, worst, spent] = [0, 0, 0, 0];
+  for (const [at, ids] of file.inputIds.slice(0, texts).entries()) {
+    const sequence = decoder.open();
+    const started = performance.now();
+    const [logits] = await decoder.forward([{ sequence, tokens: ids, logits: 'all' }]);
+    spent += performance.now() - started;
+    for (const [row, top] of file.top[at]!.entries()) {
+      const own = logits!.subarray(row * shape.vocab, (row + 1) * shape.vocab);
+      same += own.indexOf(own.reduce((most, value) => Math.max(most, value))) === top.ids[0] ? 1 : 0;
+      all += 1;
+      worst = Math.max(worst, Math.abs(own[top.ids[0]!]! - top.logits[0]!));
+    }
+    sequence.close();
+  }
+  await decoder.dispose();
+  return { agreement: same / all, worst, msAToken: spent / all };
 }

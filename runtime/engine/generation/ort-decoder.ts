@@ -6,8 +6,8 @@ import { gpuProvider, ortError } from '../ort.ts';
 import {
   buildDecoderGraph,
   cacheNames,
+  type GraphShape,
   type Int8Matrix,
-  type LlamaShape,
   type LlamaTensors,
 } from './ort-decoder-graph.ts';
 import type { Decoder, DecoderSequence, ForwardWork } from './types.ts';
@@ -36,7 +36,7 @@ const CHUNK = 256;
 /** @throws model-load-failed, out-of-memory, device-lost */
 export async function createOrtDecoder(
   ort: OrtGpuModule,
-  shape: LlamaShape,
+  shape: GraphShape,
   tensors: LlamaTensors,
   options: OrtDecoderOptions,
 ): Promise<Decoder> {
@@ -82,7 +82,7 @@ class OrtDecoder implements Decoder {
   readonly context: number;
   readonly #ort: OrtGpuModule;
   readonly #session: InferenceSession;
-  readonly #shape: LlamaShape;
+  readonly #shape: GraphShape;
   readonly #table: Int8Matrix;
   readonly #device: GPUDevice;
   readonly #budget: number;
@@ -93,7 +93,7 @@ class OrtDecoder implements Decoder {
   constructor(
     ort: OrtGpuModule,
     session: InferenceSession,
-    shape: LlamaShape,
+    shape: GraphShape,
     table: Int8Matrix,
     device: GPUDevice,
     context: number,

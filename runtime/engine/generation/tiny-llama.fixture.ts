@@ -1,9 +1,9 @@
 // A random Llama, tiny, and what it must compute, in loops as plain as the papers' formulas: RMSNorm
 // (Zhang & Sennrich 2019), rotary positions in halves (Su et al. 2021, GPT-NeoX layout), grouped queries (Ainslie et al. 2023),
 // SiLU gate (Shazeer 2020).
-import type { Int8Matrix, LlamaShape, LlamaTensors } from './ort-decoder-graph.ts';
+import type { GraphShape, Int8Matrix, LlamaTensors } from './ort-decoder-graph.ts';
 
-export const TINY: LlamaShape = {
+export const TINY: GraphShape = {
   hidden: 64,
   layers: 2,
   heads: 4,
@@ -11,7 +11,7 @@ export const TINY: LlamaShape = {
   headDims: 32,
   intermediate: 96,
   vocab: 80,
-  rmsEps: 1e-5,
+  epsilon: 1e-5,
   qkvBias: false,
   qkNorm: false,
 };
@@ -27,7 +27,7 @@ function generator(seed: number): () => number {
   };
 }
 
-export function tinyTensors(shape: LlamaShape, context: number, seed = 1): LlamaTensors {
+export function tinyTensors(shape: GraphShape, context: number, seed = 1): LlamaTensors {
   const kept = new Map<string, Int8Matrix | Float32Array>();
   const rows: Record<string, [number, number]> = {
     q_proj: [shape.heads * shape.headDims, shape.hidden],
@@ -66,7 +66,7 @@ export function tinyTensors(shape: LlamaShape, context: number, seed = 1): Llama
   };
 }
 
-function rotary(shape: LlamaShape, context: number): { cos: Float32Array; sin: Float32Array } {
+function rotary(shape: GraphShape, context: number): { cos: Float32Array; sin: Float32Array } {
   const half = shape.headDims / 2;
   const angle = (at: number) => Math.floor(at / half) / 10000 ** ((2 * (at % half)) / shape.headDims);
   return {
@@ -77,7 +77,7 @@ function rotary(shape: LlamaShape, context: number): { cos: Float32Array; sin: F
 
 /** Logits after each token, by the whole text at once. */
 export function referenceLogits(
-  shape: LlamaShape,
+  shape: GraphShape,
   tensors: LlamaTensors,
   ids: readonly number[],
 ): number[][] {
@@ -97,7 +97,7 @@ export function referenceLogits(
   return last.map((row) => times(tensors.matrix('lm_head.weight'), row));
 }
 
-function attend(shape: LlamaShape, tensors: LlamaTensors, name: string, normed: number[][]): number[][] {
+function attend(shape: GraphShape, tensors: LlamaTensors, name: string, normed: number[][]): number[][] {
   const { heads, kvHeads, headDims } = shape;
   const part = (letter: string, count: number) =>
     normed.map((row, position) => {
@@ -144,9 +144,9 @@ function feedForward(tensors: LlamaTensors, name: string, x: number[]): number[]
   return times(tensors.matrix(`${name}.down_proj.weight`), gated);
 }
 
-function rmsNorm(x: readonly number[], weight: Float32Array, shape: LlamaShape): number[] {
+function rmsNorm(x: readonly number[], weight: Float32Array, shape: GraphShape): number[] {
   const mean = x.reduce((sum, value) => sum + value * value, 0) / x.length;
-  return x.map((value, at) => (value / Math.sqrt(mean + shape.rmsEps)) * weight[at]!);
+  return x.map((value, at) => (value / Math.sqrt(mean + shape.epsilon)) * weight[at]!);
 }
 
 function dense({ n, k, block, codes, scales }: Int8Matrix): number[][] {
