@@ -183,7 +183,7 @@ async function serveOpenAi(
   limits: EdgeLimits,
 ): Promise<Response> {
   const bound = bindCaller(runtime, c.get('caller'), c.get('outcome'));
-  return await createOpenAiHandler(bound, { maxBodyBytes: limits.bodyBytes })(c.req.raw);
+  return await createOpenAiHandler(bound, { maxBodyBytes: limits.bodyBytes, obfuscate: true })(c.req.raw);
 }
 
 async function healthResponse(c: Context<EdgeEnv>, deps: EdgeDeps, auditFailures: number): Promise<Response> {

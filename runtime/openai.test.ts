@@ -327,12 +327,12 @@ describe('requests', () => {
       max_tokens: 9,
       temperature: null,
       stop: 'END',
-      logit_bias: { 1: 2 },
+      service_tier: 'auto',
       metadata: { who: 'ann' },
       'bad\nname': 1,
     });
     expect(response.status).toBe(200);
-    expect(response.headers.get('nearfield-ignored')).toBe('logit_bias, metadata');
+    expect(response.headers.get('nearfield-ignored')).toBe('service_tier, metadata');
     expect(seen.request).toEqual({
       model: 'm',
       messages: [

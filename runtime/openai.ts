@@ -21,6 +21,11 @@ export interface OpenAiHandlerOptions {
   readonly maxBodyBytes?: number;
   /** Milliseconds of silence in a stream before a comment is sent; 0 for never. Default 15 000. */
   readonly heartbeatMs?: number;
+  /**
+   * Pads each delta of a stream to one of few sizes, so that whoever counts encrypted bytes on the way learns little of
+   * the words; `stream_options.include_obfuscation` overrides it. Default false: a page's own fetch crosses no network.
+   */
+  readonly obfuscate?: boolean;
   /** Last word on a chat request before it runs: bind the scope to the caller, narrow the privacy. */
   readonly prepare?: ChatOptions['prepare'];
   /** Told of every failure but aborts, for the host's log. */
@@ -39,6 +44,7 @@ export function createOpenAiHandler(
   const chatOptions: ChatOptions = {
     maxBodyBytes: options.maxBodyBytes ?? 4 * 1024 * 1024,
     heartbeatMs: options.heartbeatMs ?? 15_000,
+    obfuscate: options.obfuscate ?? false,
     prepare: options.prepare ?? ((request) => request),
     onError,
   };

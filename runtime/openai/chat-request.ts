@@ -136,7 +136,9 @@ const chatBody = z.object({
   user: z.nullish(z.string().check(z.maxLength(512))),
   n: z.nullish(z.literal(1)),
   stream: z.nullish(z.boolean()),
-  stream_options: z.nullish(z.object({ include_usage: z.nullish(z.boolean()) })),
+  stream_options: z.nullish(
+    z.object({ include_usage: z.nullish(z.boolean()), include_obfuscation: z.nullish(z.boolean()) }),
+  ),
   privacy: z.nullish(kind),
   scope: z.nullish(scope),
   cache: z.nullish(cacheMode),
@@ -148,6 +150,8 @@ export interface ChatCall {
   readonly request: ChatRequest;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Undefined: as the host has it. */
+  readonly includeObfuscation?: boolean | undefined;
   /** Top-level fields of the body that are not ours to use; none of them goes any further. */
   readonly ignored: readonly string[];
 }
@@ -179,6 +183,7 @@ export function chatCallOf(body: Record<string, unknown>, headers: Headers): Cha
     request,
     stream: stream === true,
     includeUsage: stream_options?.include_usage === true,
+    includeObfuscation: stream_options?.include_obfuscation ?? undefined,
     ignored: Object.keys(body).filter((name) => !(name in chatBody.shape)),
   };
 }

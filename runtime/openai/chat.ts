@@ -6,6 +6,7 @@ import { readJson } from './body.ts';
 import { cacheHeadersOf } from './cache-headers.ts';
 import { type ChatCall, chatCallOf } from './chat-request.ts';
 import { errorResponse, openAiErrorOf } from './errors.ts';
+import { padded } from './obfuscation.ts';
 import { eventStream } from './sse.ts';
 
 type Start = Extract<StreamPart, { type: 'response-start' }>;
@@ -14,6 +15,8 @@ type Delta = Exclude<StreamPart, { type: 'response-start' | 'response-end' }>;
 export interface ChatOptions {
   readonly maxBodyBytes: number;
   readonly heartbeatMs: number;
+  /** Whether a stream's deltas are padded where the request does not say. */
+  readonly obfuscate: boolean;
   readonly prepare: (request: ChatRequest, http: Request) => ChatRequest | Promise<ChatRequest>;
   readonly onError: (error: unknown) => void;
 }
@@ -45,15 +48,18 @@ export async function chatResponse(
     void parts.return?.().catch(() => {});
   };
   http.signal.addEventListener('abort', leave, { once: true });
-  const stream = eventStream(chunksOf(first.value, parts, call.includeUsage), {
-    heartbeatMs: options.heartbeatMs,
-    failureData(error) {
-      options.onError(error);
-      return JSON.stringify({ error: openAiErrorOf(error) });
+  const stream = eventStream(
+    chunksOf(first.value, parts, call.includeUsage, call.includeObfuscation ?? options.obfuscate),
+    {
+      heartbeatMs: options.heartbeatMs,
+      failureData(error) {
+        options.onError(error);
+        return JSON.stringify({ error: openAiErrorOf(error) });
+      },
+      signal: http.signal,
+      onCancel: leave,
     },
-    signal: http.signal,
-    onCancel: leave,
-  });
+  );
   return new Response(stream, {
     headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
   });
@@ -88,6 +94,7 @@ async function* chunksOf(
   start: Start,
   parts: AsyncIterator<StreamPart>,
   includeUsage: boolean,
+  obfuscate: boolean,
 ): AsyncGenerator<string, void, void> {
   const chunk = (choices: readonly unknown[], more: object = {}): string =>
     JSON.stringify({
@@ -107,7 +114,10 @@ async function* chunksOf(
   for await (const part of rest(parts)) {
     if (part.type === 'response-end') end = part;
     else if (part.type === 'sources') yield chunk(choice({}), { nearfield: { sources: part.passages } });
-    else yield chunk(choice(deltaOf(part), null, logprobsOf(part)));
+    else {
+      const frame = chunk(choice(deltaOf(part), null, logprobsOf(part)));
+      yield obfuscate ? padded(frame) : frame;
+    }
   }
   if (end === undefined) throw endless();
   yield chunk(choice({}, end.finishReason), { nearfield: factsOf(end) });

@@ -1,0 +1,17 @@
+// Owns hiding the length of what a stream's frame says: TLS hides words and not sizes, and sizes of tokens give
+// words away (Weiss et al. 2024, "What Was Your Prompt?"). OpenAI's field `obfuscation`, which clients overlook.
+
+/** Frames grow to a multiple of this many bytes: one token's frame and another's are the same size. */
+const BLOCK_BYTES = 128;
+const FIELD = ',"obfuscation":""}';
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const encoder: TextEncoder = new TextEncoder();
+
+/** A JSON object's text with its padding; random, so that compression on the way does not take it out again. */
+export function padded(json: string): string {
+  const bytes = encoder.encode(json).length - 1 + FIELD.length;
+  const missing = (BLOCK_BYTES - (bytes % BLOCK_BYTES)) % BLOCK_BYTES;
+  const random = crypto.getRandomValues(new Uint8Array(missing));
+  const filling = Array.from(random, (byte) => LETTERS[byte & 63]).join('');
+  return `${json.slice(0, -1)}${FIELD.slice(0, -2)}${filling}"}`;
+}
