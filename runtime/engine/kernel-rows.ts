@@ -39,11 +39,11 @@ export function kernelCompiled(module: WebAssembly.Module): BackendFactory {
 }
 
 /** Node always may; a page only where it is cross-origin isolated. */
-function canShareMemory(): boolean {
+export function canShareMemory(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false;
   return !('crossOriginIsolated' in globalThis) || globalThis.crossOriginIsolated;
 }
 
-function countThreads(): number {
+export function countThreads(): number {
   return globalThis.navigator?.hardwareConcurrency ?? 1;
 }

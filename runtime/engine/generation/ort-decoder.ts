@@ -22,6 +22,8 @@ export interface OrtGpuModule {
 
 export interface OrtDecoderOptions {
   readonly device: GPUDevice;
+  /** Rejects when the device is gone; runs under way are rejected with it. */
+  readonly lost?: Promise<never> | undefined;
   /** Most tokens a sequence may hold; each sequence's buffers are made this long. */
   readonly context: number;
   /** Most bytes of keys and values, all open sequences together. Default 256 MiB. */
@@ -40,21 +42,21 @@ export async function createOrtDecoder(
   tensors: LlamaTensors,
   options: OrtDecoderOptions,
 ): Promise<Decoder> {
-  const { device, context } = options;
-  const { model, external } = buildDecoderGraph(shape, tensors, context);
-  const session = await open(ort, device, model, external);
+  const { model, external } = buildDecoderGraph(shape, tensors, options.context);
+  const session = await open(ort, options.device, model, external);
   const table = tensors.matrix('model.embed_tokens.weight');
-  const weightBytes = external.reduce((sum, { data }) => sum + data.byteLength, 0) + table.codes.byteLength;
-  return new OrtDecoder(
-    ort,
-    session,
-    shape,
-    table,
-    device,
-    context,
-    options.cacheBytes ?? DEFAULT_CACHE_BYTES,
-    weightBytes,
-  );
+  const weightBytes = external.reduce((sum, { data }) => sum + data.byteLength, table.codes.byteLength);
+  return new OrtDecoder({ ort, session, shape, table, weightBytes, options });
+}
+
+interface Parts {
+  readonly ort: OrtGpuModule;
+  readonly session: InferenceSession;
+  readonly shape: GraphShape;
+  /** Rows of embeddings, looked up by the host. */
+  readonly table: Int8Matrix;
+  readonly weightBytes: number;
+  readonly options: OrtDecoderOptions;
 }
 
 async function open(
@@ -80,35 +82,14 @@ class OrtDecoder implements Decoder {
   readonly backend = 'ort-webgpu';
   readonly vocab: number;
   readonly context: number;
-  readonly #ort: OrtGpuModule;
-  readonly #session: InferenceSession;
-  readonly #shape: GraphShape;
-  readonly #table: Int8Matrix;
-  readonly #device: GPUDevice;
-  readonly #budget: number;
-  readonly #weightBytes: number;
+  readonly #parts: Parts;
   readonly #open = new Set<Sequence>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    ort: OrtGpuModule,
-    session: InferenceSession,
-    shape: GraphShape,
-    table: Int8Matrix,
-    device: GPUDevice,
-    context: number,
-    budget: number,
-    weightBytes: number,
-  ) {
-    this.#ort = ort;
-    this.#session = session;
-    this.#shape = shape;
-    this.#table = table;
-    this.#device = device;
-    this.#budget = budget;
-    this.#weightBytes = weightBytes;
-    this.vocab = shape.vocab;
-    this.context = context;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.vocab = parts.shape.vocab;
+    this.context = parts.options.context;
   }
 
   open(): DecoderSequence {
@@ -116,8 +97,9 @@ class OrtDecoder implements Decoder {
   }
 
   memory(): ReturnType<Decoder['memory']> {
+    const { weightBytes } = this.#parts;
     const cacheBytes = this.#open.size * this.#sequenceBytes();
-    return { weightBytes: this.#weightBytes, cacheBytes, totalBytes: this.#weightBytes + cacheBytes };
+    return { weightBytes, cacheBytes, totalBytes: weightBytes + cacheBytes };
   }
 
   forward(
@@ -132,23 +114,27 @@ class OrtDecoder implements Decoder {
   async dispose(): Promise<void> {
     await this.#last;
     for (const sequence of [...this.#open]) sequence.close();
-    await this.#session.release();
+    await this.#parts.session.release();
+  }
+
+  #budget(): number {
+    return this.#parts.options.cacheBytes ?? DEFAULT_CACHE_BYTES;
   }
 
   #sequenceBytes(): number {
-    const { kvHeads, headDims, layers } = this.#shape;
+    const { kvHeads, headDims, layers } = this.#parts.shape;
     return layers * 2 * kvHeads * headDims * this.context * 4;
   }
 
   #reserve(): Sequence {
     const bytes = this.#sequenceBytes();
-    if ((this.#open.size + 1) * bytes > this.#budget) {
-      const text = `Expected room for ${bytes} more bytes of keys and values; ${this.#open.size} sequences hold the budget of ${this.#budget}. Close one, or allow a shorter context.`;
+    if ((this.#open.size + 1) * bytes > this.#budget()) {
+      const text = `Expected room for ${bytes} more bytes of keys and values; ${this.#open.size} sequences hold the budget of ${this.#budget()}. Close one, or allow a shorter context.`;
       throw new NearfieldError('out-of-memory', text);
     }
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const buffers = cacheNames(this.#shape).map(() =>
-      this.#device.createBuffer({ size: bytes / this.#shape.layers / 2, usage }),
+    const buffers = cacheNames(this.#parts.shape).map(() =>
+      this.#parts.options.device.createBuffer({ size: bytes / this.#parts.shape.layers / 2, usage }),
     );
     const sequence = new Sequence(buffers, {
       fork: (from, length) => this.#fork(from, length),
@@ -160,11 +146,11 @@ class OrtDecoder implements Decoder {
 
   #fork(from: Sequence, length: number): Sequence {
     const copy = this.#reserve();
-    const encoder = this.#device.createCommandEncoder();
+    const encoder = this.#parts.options.device.createCommandEncoder();
     from.buffers.forEach((buffer, at) => {
       encoder.copyBufferToBuffer(buffer, 0, copy.buffers[at]!, 0, buffer.size);
     });
-    this.#device.queue.submit([encoder.finish()]);
+    this.#parts.options.device.queue.submit([encoder.finish()]);
     copy.length = length;
     return copy;
   }
@@ -225,11 +211,11 @@ class OrtDecoder implements Decoder {
     kept: readonly number[],
     read: boolean,
   ): Promise<Float32Array> {
-    const { Tensor } = this.#ort;
+    const { Tensor } = this.#parts.ort;
     const total = sequence.length + tokens.length;
     const caches = this.#caches(sequence);
     const feeds: Record<string, Tensor> = {
-      embeds: new Tensor('float32', this.#embed(tokens), [1, tokens.length, this.#shape.hidden]),
+      embeds: new Tensor('float32', this.#embed(tokens), [1, tokens.length, this.#parts.shape.hidden]),
       last: new Tensor('int32', Int32Array.of(total - 1), [1]),
       total: new Tensor('int32', Int32Array.of(total), [1]),
       logit_rows: new Tensor('int64', BigInt64Array.from(kept, BigInt), [kept.length]),
@@ -239,22 +225,24 @@ class OrtDecoder implements Decoder {
       logits: null,
       ...Object.fromEntries(caches.map(([name, tensor]) => [`present.${name}`, tensor])),
     };
-    const { logits } = await this.#session.run(feeds, fetches);
+    const { lost } = this.#parts.options;
+    const running = this.#parts.session.run(feeds, fetches);
+    const { logits } = await (lost === undefined ? running : Promise.race([running, lost]));
     if (!read || logits === undefined) return new Float32Array(0);
     const data = (await logits.getData(true)) as Float32Array;
     return data;
   }
 
   #caches(sequence: Sequence): readonly (readonly [string, Tensor])[] {
-    const dims = [1, this.#shape.kvHeads, this.context, this.#shape.headDims];
-    return cacheNames(this.#shape).map((name, at) => {
+    const dims = [1, this.#parts.shape.kvHeads, this.context, this.#parts.shape.headDims];
+    return cacheNames(this.#parts.shape).map((name, at) => {
       const gpuBuffer = sequence.buffers[at]! as never;
-      return [name, this.#ort.Tensor.fromGpuBuffer(gpuBuffer, { dataType: 'float32', dims })] as const;
+      return [name, this.#parts.ort.Tensor.fromGpuBuffer(gpuBuffer, { dataType: 'float32', dims })] as const;
     });
   }
 
   #embed(tokens: readonly number[]): Float32Array {
-    const { k, block, codes, scales } = this.#table;
+    const { k, block, codes, scales } = this.#parts.table;
     const out = new Float32Array(tokens.length * k);
     tokens.forEach((token, row) => {
       for (let column = 0; column < k; column += 1) {

@@ -1,0 +1,94 @@
+// Owns which backend decodes: each row is opened, checked by forced decoding, and the front runners timed once,
+// through the same ladder as the encoders'. A row is a line of a table; a new backend is a new line.
+
+import type { Manifest } from '../../models.ts';
+import type { BackendId } from '../../types.ts';
+import type { WeightsSource } from '../kernel/decoder-weights.ts';
+import { type ChoiceStore, createLadder } from '../session.ts';
+import { checkDecoder, type DecoderGolden, timeDecoder } from './decoder-golden.ts';
+import type { Decoder } from './types.ts';
+
+/** A causal language model ready to be opened, more than once where backends are tried. */
+export interface DecoderModel {
+  readonly manifest: Manifest;
+  readonly weightsHash: string;
+  readonly golden?: DecoderGolden | undefined;
+  /** The weights from their start, each time. */
+  weights(): WeightsSource | Promise<WeightsSource>;
+}
+
+export interface DecoderLimits {
+  readonly threads?: number | undefined;
+  /** Most tokens a sequence may hold. */
+  readonly context?: number | undefined;
+  /** Most bytes of keys and values, all sequences together. */
+  readonly cacheBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((bytes: number, of: number) => void) | undefined;
+}
+
+export interface DecoderRow {
+  readonly id: BackendId;
+  /** Cheap: looks at the platform, loads nothing. */
+  available(): boolean | Promise<boolean>;
+  /** @throws model-unsupported, model-load-failed, out-of-memory, backend-unavailable, AbortError */
+  create(model: DecoderModel, limits: DecoderLimits): Promise<Decoder>;
+}
+
+export interface DecoderChoiceOptions extends DecoderLimits {
+  readonly choices?: ChoiceStore | undefined;
+  /** What the choice is remembered under, beside the weights: the GPU's name, say. */
+  readonly deviceKey?: string | undefined;
+  /** Told of each backend left, and why. */
+  readonly onFall?: ((from: BackendId, error: unknown) => void) | undefined;
+  readonly now?: (() => number) | undefined;
+}
+
+/** The fastest backend that computes this model rightly. @throws what the last row threw, or backend-unavailable */
+export async function openDecoder(
+  model: DecoderModel,
+  rows: readonly DecoderRow[],
+  options: DecoderChoiceOptions = {},
+): Promise<Decoder> {
+  const { now = () => performance.now(), signal } = options;
+  signal?.throwIfAborted();
+  const able = await usable(rows);
+  const ladder = createLadder<Decoder>({
+    rungs: able.map((row) => ({
+      id: row.id,
+      available: () => true,
+      async open() {
+        const decoder = await checked(await row.create(model, options), model.golden);
+        return { value: decoder, time: () => timeDecoder(decoder, now), dispose: () => decoder.dispose() };
+      },
+    })),
+    choiceKey: `decoder ${model.weightsHash} ${able.map(({ id }) => id).join(' ')} ${options.deviceKey ?? ''}`,
+    choices: options.choices,
+    // Two copies of a language model are worth holding for a moment only where one of them is on a GPU.
+    contenders: able.some(({ id }) => id === 'ort-webgpu') ? 2 : 1,
+    openTimeoutMs: OPEN_MS,
+    onFall: options.onFall,
+  });
+  return await ladder.use(async (decoder) => decoder, signal);
+}
+
+/** Weights may come over a slow network. */
+const OPEN_MS = 30 * 60_000;
+
+async function usable(rows: readonly DecoderRow[]): Promise<readonly DecoderRow[]> {
+  const asked = await Promise.all(
+    rows.map(async (row) => ({ row, able: await Promise.resolve(row.available()).catch(() => false) })),
+  );
+  return asked.filter(({ able }) => able).map(({ row }) => row);
+}
+
+async function checked(decoder: Decoder, golden: DecoderGolden | undefined): Promise<Decoder> {
+  if (golden === undefined) return decoder;
+  try {
+    await checkDecoder(decoder, golden);
+    return decoder;
+  } catch (error) {
+    await decoder.dispose();
+    throw error;
+  }
+}
