@@ -408,6 +408,8 @@ export type BackendId = 'ort-webgpu' | 'kernel-threads' | 'kernel' | 'ort-wasm';
 export interface EncoderInput {
   /** All rows' ids one after another. Length: sum of rowTokens. */
   readonly inputIds: Int32Array;
+  /** A type a token, for models with a table of types. Length: as inputIds. */
+  readonly typeIds?: Int32Array | undefined;
   /** Tokens a row, each 1…maxTokens. Length: rows. */
   readonly rowTokens: Int32Array;
 }
@@ -434,6 +436,33 @@ export interface Embedder {
     texts: readonly string[],
     options?: { readonly signal?: AbortSignal | undefined; readonly scope?: string | undefined },
   ): Promise<{ readonly embeddings: readonly Float32Array[]; readonly tokens: number }>;
+  dispose(): Promise<void>;
+}
+
+/** A model that gives each token a row of scores; what a tagger is handed. */
+export interface TokenEncoder {
+  /** Manifest id. */
+  readonly model: string;
+  /** Hex SHA-256 of the weights. */
+  readonly weightsHash: string;
+  /** Scores a token. */
+  readonly dims: number;
+  readonly maxTokens: number;
+  /** Backend in use; known after the first call. */
+  backend(): string;
+  /** Bytes of the model's file of that role. @throws model-not-found */
+  file(role: 'labels' | 'tokenizer'): Uint8Array;
+  /** Float32Array[sum(rowTokens) * dims]. */
+  run(input: EncoderInput, options?: { readonly signal?: AbortSignal | undefined }): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** Finds names, places, dates and numbers in text people really write. */
+export interface Tagger {
+  /** Manifest id. */
+  readonly model: string;
+  /** Spans in order, none overlapping another; their source is `model:<id>`. */
+  tag(text: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly Span[]>;
   dispose(): Promise<void>;
 }
 

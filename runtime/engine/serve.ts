@@ -4,6 +4,7 @@ import { NearfieldError, toWireError } from '../errors.ts';
 import { describeModel } from '../models.ts';
 import type { BackendFactory } from './backend.ts';
 import { createLocalEmbedder, type LocalEmbedder } from './embedder.ts';
+import { createLocalTokenEncoder, type LocalTokenEncoder } from './token-encoder.ts';
 import type { FromWorker, ToWorker } from './wire.ts';
 
 /** The part of a worker's global scope used here. */
@@ -16,16 +17,22 @@ export interface WorkerPort {
 export function serveEngine(port: WorkerPort, backends: readonly BackendFactory[]): void {
   const aborts = new Map<number, AbortController>();
   let embedder: LocalEmbedder | undefined;
+  let encoder: LocalTokenEncoder | undefined;
 
   const answer = async (message: Exclude<ToWorker, { type: 'abort' }>): Promise<FromWorker> => {
     const { id } = message;
     if (message.type === 'open') {
-      embedder = open(message, backends);
-      await embedder.warm();
+      if (message.manifest.task === 'tag') encoder = openTokens(message, backends);
+      else embedder = open(message, backends);
+      await (encoder ?? embedder)?.warm();
       await holdLock(message.lifeLock);
       return { type: 'opened', id, backend: message.backend };
     }
-    if (embedder === undefined) throw new NearfieldError('internal', 'The worker has no model open.');
+    if (message.type === 'run' && encoder !== undefined) {
+      return { type: 'ran', id, values: (await encoder.run(message)) as Float32Array<ArrayBuffer> };
+    }
+    if (message.type === 'run' || embedder === undefined)
+      throw new NearfieldError('internal', 'The worker has no model open.');
     if (message.type === 'time') return { type: 'timed', id, ms: await embedder.time() };
     const abort = new AbortController();
     aborts.set(id, abort);
@@ -43,21 +50,28 @@ export function serveEngine(port: WorkerPort, backends: readonly BackendFactory[
       .catch((error): FromWorker => ({ type: 'failed', id: message.id, error: toWireError(error) }))
       .then((reply) => {
         aborts.delete(message.id);
-        port.postMessage(reply, reply.type === 'embedded' ? [reply.values.buffer] : []);
+        port.postMessage(reply, 'values' in reply ? [reply.values.buffer] : []);
       });
   });
 }
 
-function open(
-  message: Extract<ToWorker, { type: 'open' }>,
-  backends: readonly BackendFactory[],
-): LocalEmbedder {
-  const factory = backends.find((entry) => entry.id === message.backend);
-  if (factory === undefined) {
-    throw new NearfieldError('backend-unavailable', `This worker has no backend ${message.backend}.`);
-  }
+type OpenMessage = Extract<ToWorker, { type: 'open' }>;
+
+function open(message: OpenMessage, backends: readonly BackendFactory[]): LocalEmbedder {
   const model = describeModel(message.manifest, new Map(message.files));
+  const factory = rowOf(message, backends);
   return createLocalEmbedder({ model, backends: [factory], threads: message.threads, contenders: 1 });
+}
+
+function openTokens(message: OpenMessage, backends: readonly BackendFactory[]): LocalTokenEncoder {
+  const model = describeModel(message.manifest, new Map(message.files));
+  return createLocalTokenEncoder({ model, backends: [rowOf(message, backends)], threads: message.threads });
+}
+
+function rowOf(message: OpenMessage, backends: readonly BackendFactory[]): BackendFactory {
+  const factory = backends.find((entry) => entry.id === message.backend);
+  if (factory !== undefined) return factory;
+  throw new NearfieldError('backend-unavailable', `This worker has no backend ${message.backend}.`);
 }
 
 /** Resolves once held. Released by the browser when this worker ends, however it ends. */

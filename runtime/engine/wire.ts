@@ -22,8 +22,16 @@ export type ToWorker =
       readonly texts: readonly string[];
       readonly scope?: string | undefined;
     }
+  /** Token scores; only after a model with `task: "tag"` was opened. */
+  | {
+      readonly type: 'run';
+      readonly id: number;
+      readonly inputIds: Int32Array;
+      readonly typeIds: Int32Array | undefined;
+      readonly rowTokens: Int32Array;
+    }
   | { readonly type: 'time'; readonly id: number }
-  /** Takes an earlier `embed` out of the queue; that one is answered with an AbortError. */
+  /** Takes an earlier `embed` out of the queue; that one is answered with an AbortError. A `run` is too short. */
   | { readonly type: 'abort'; readonly target: number };
 
 export type FromWorker =
@@ -34,6 +42,12 @@ export type FromWorker =
       /** [texts, dims], transferred. */
       readonly values: Float32Array<ArrayBuffer>;
       readonly tokens: number;
+    }
+  | {
+      readonly type: 'ran';
+      readonly id: number;
+      /** [tokens, dims], transferred. */
+      readonly values: Float32Array<ArrayBuffer>;
     }
   | { readonly type: 'timed'; readonly id: number; readonly ms: number }
   | { readonly type: 'failed'; readonly id: number; readonly error: WireError };

@@ -2,7 +2,7 @@
 // leave a question open: a worker that errs, closes or is ended fails them all.
 import { fromWireError, NearfieldError, type WireError } from '../errors.ts';
 import type { LoadedModel } from '../models.ts';
-import type { BackendId } from '../types.ts';
+import type { BackendId, EncoderInput } from '../types.ts';
 import type { FromWorker, ToWorker } from './wire.ts';
 
 export interface WorkerEngine {
@@ -10,6 +10,8 @@ export interface WorkerEngine {
     texts: readonly string[],
     options: { readonly scope?: string | undefined; readonly signal?: AbortSignal | undefined },
   ): Promise<{ readonly values: Float32Array; readonly tokens: number }>;
+  /** Token scores, [tokens, dims]; only of a model with `task: "tag"`. */
+  run(input: EncoderInput, options: { readonly signal?: AbortSignal | undefined }): Promise<Float32Array>;
   /** Milliseconds of one short run. */
   time(): Promise<number>;
   /** Ends the worker; its memory goes back to the system. */
@@ -104,6 +106,8 @@ export async function openWorkerEngine(options: OpenWorkerOptions): Promise<Work
   }
   return {
     embed: (texts, { scope, signal }) => ask({ type: 'embed', texts, scope }, 'embedded', [], signal),
+    run: async ({ inputIds, typeIds, rowTokens }, { signal }) =>
+      (await ask({ type: 'run', inputIds, typeIds, rowTokens }, 'ran', [], signal)).values,
     time: async () => (await ask({ type: 'time' }, 'timed')).ms,
     terminate: () => end(new NearfieldError('backend-unavailable', 'The engine worker was ended.')),
   };

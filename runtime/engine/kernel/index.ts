@@ -106,6 +106,10 @@ function writeJob(
   const ids = input.inputIds.subarray(job.firstToken, job.firstToken + job.tokens);
   const rowTokens = input.rowTokens.subarray(job.firstRow, job.firstRow + job.rows);
   new Int32Array(memory.buffer, plan.ids, ids.length).set(ids);
+  if (input.typeIds !== undefined && plan.typeIds !== 0) {
+    const types = input.typeIds.subarray(job.firstToken, job.firstToken + job.tokens);
+    new Int32Array(memory.buffer, plan.typeIds, types.length).set(types);
+  }
   new Int32Array(memory.buffer, plan.rowTokens, rowTokens.length).set(rowTokens);
   const { chunks, count, together } = cutChunks(rowTokens, threads);
   new Int32Array(memory.buffer, plan.chunks, chunks.length).set(chunks);
@@ -128,6 +132,7 @@ function findOutliers(
   const input = {
     inputIds: probeIds(manifest.vocab).subarray(0, tokens),
     rowTokens: Int32Array.of(tokens),
+    ...(manifest.types !== undefined && { typeIds: new Int32Array(tokens) }),
   };
   view.setInt32(at.PLAN + at.OBSERVING, 1, true);
   runJobs(input, 'tokens', placement.plan, kernel, memory, 1);
@@ -167,6 +172,13 @@ function checkShape(manifest: Manifest): void {
   throw new NearfieldError('model-unsupported', text);
 }
 
+function checkTypes(typeIds: Int32Array, tokens: number, manifest: Manifest): void {
+  const { types = 0 } = manifest;
+  if (types === 0) return;
+  if (typeIds.length === tokens && typeIds.every((type) => type >= 0 && type < types)) return;
+  throw new NearfieldError('invalid-request', `Expected ${tokens} type ids, each 0…${types - 1}.`);
+}
+
 /** Everything the kernel would otherwise read out of bounds with. */
 function checkInput(input: EncoderInput, manifest: Manifest): void {
   let total = 0;
@@ -181,6 +193,11 @@ function checkInput(input: EncoderInput, manifest: Manifest): void {
     const text = `Expected as many ids as rowTokens sum to, ${total}; ${input.inputIds.length} came.`;
     throw new NearfieldError('invalid-request', text);
   }
+  if ((input.typeIds === undefined) !== (manifest.types === undefined)) {
+    const text = `Expected ${manifest.types === undefined ? 'no type ids' : 'a type id for each token'} for ${manifest.id}.`;
+    throw new NearfieldError('invalid-request', text);
+  }
+  checkTypes(input.typeIds ?? new Int32Array(0), total, manifest);
   for (const id of input.inputIds) {
     if (id < 0 || id >= manifest.vocab) {
       const text = `Expected ids 0…${manifest.vocab - 1}, one is ${id}. Do tokenizer and model belong together?`;

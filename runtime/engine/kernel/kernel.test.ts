@@ -21,6 +21,7 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
   ['one width throughout', SMALL],
   ['factorised embeddings', { ...SMALL, embedding: { dims: 24 } }],
   ['a head of another width', { ...SMALL, dims: 40 }],
+  ['types of tokens', { ...SMALL, dims: 32, types: 5 }],
   ['heads of 16, three of them', { ...SMALL, dims: 48, hidden: 48, heads: 3, intermediate: 96 }],
 ];
 
@@ -33,6 +34,13 @@ async function open(model: ReturnType<typeof randomModel>, options: KernelOption
   const session = await createKernelEncoder(model.weights, model.manifest, options);
   sessions.push(session);
   return session;
+}
+
+/** Texts for a shape: ids, and types where the shape has them. */
+function textsOf(shape: Shape, lengths: readonly number[], seed = 7): EncoderInput {
+  const input = texts(lengths, shape.vocab, seed);
+  if (shape.types === undefined) return input;
+  return { ...input, typeIds: texts(lengths, shape.types, seed + 1).inputIds };
 }
 
 function texts(lengths: readonly number[], vocab: number, seed = 7): EncoderInput {
@@ -58,7 +66,7 @@ const rowsOf = (values: Float32Array, width: number) =>
 describe.each(SHAPES)('encoder with %s', (_, shape) => {
   const model = randomModel(shape);
   const tensors = readInitializers(model.weights);
-  const input = texts([1, 2, 3, 17, 60, 5], shape.vocab);
+  const input = textsOf(shape, [1, 2, 3, 17, 60, 5]);
 
   it('agrees with the same model in doubles, pooled and token by token', async () => {
     const session = await open(model);
@@ -79,7 +87,7 @@ describe.each(SHAPES)('encoder with %s', (_, shape) => {
     const threads = await open(model, { threads: 3 });
     expect([relaxed.backend, threads.backend]).toEqual(['kernel', 'kernel-threads']);
     for (const lengths of [[7], [60], [1, 2, 3, 17, 60, 5], new Array<number>(40).fill(9)]) {
-      const batch = texts(lengths, shape.vocab, lengths.length);
+      const batch = textsOf(shape, lengths, lengths.length);
       for (const output of ['pooled', 'tokens'] as const) {
         const expected = await relaxed.run(batch, output);
         expect(await plain.run(batch, output)).toEqual(expected);
@@ -189,4 +197,19 @@ it('reproduces the golden vectors of all-minilm-l6-v2, one thread and two', asyn
   expect(Math.min(...cosines)).toBeGreaterThan(0.99);
   expect(cosines.reduce((sum, value) => sum + value, 0) / cosines.length).toBeGreaterThan(0.997);
   expect(await goldenVectors(model, { threads: 2 })).toEqual(vectors);
+});
+
+it('refuses types it has no rows for, and their lack', async () => {
+  const model = randomModel({ ...SMALL, types: 4 });
+  const session = await open(model);
+  const input = texts([3], SMALL.vocab);
+  await expect(session.run(input, 'tokens')).rejects.toMatchObject({ code: 'invalid-request' });
+  for (const typeIds of [Int32Array.of(0, 1), Int32Array.of(0, 4, 0), Int32Array.of(0, -1, 0)]) {
+    await expect(session.run({ ...input, typeIds }, 'tokens')).rejects.toMatchObject({
+      code: 'invalid-request',
+    });
+  }
+  const other = await open(randomModel(SMALL));
+  const typed = { ...input, typeIds: Int32Array.of(0, 1, 2) };
+  await expect(other.run(typed, 'tokens')).rejects.toMatchObject({ code: 'invalid-request' });
 });

@@ -16,6 +16,8 @@ type Tensors = ReadonlyMap<string, OnnxTensor>;
 /** Where the host puts a job and finds its answer. */
 export interface KernelPlan {
   readonly ids: number;
+  /** Where the tokens' types go; 0 for a model without a table of types. */
+  readonly typeIds: number;
   readonly rowTokens: number;
   readonly chunks: number;
   readonly output: number;
@@ -85,6 +87,8 @@ export interface Placement {
   readonly words: number;
   readonly wordScales: number;
   readonly positions: number;
+  /** Table of token types; 0 where there is none. */
+  readonly types: number;
   readonly layerTable: number;
   readonly ones: number;
   readonly staging: number;
@@ -122,6 +126,7 @@ export function place(manifest: Manifest, threads: number): Placement {
     words: space.take(vocab * embedDims),
     wordScales: space.take(vocab * 4),
     positions: space.take(manifest.maxTokens * hidden * 4),
+    types: manifest.types === undefined ? 0 : space.take(manifest.types * hidden * 4),
     layerTable: space.take(layers * at.LAYER_BYTES),
     ones: space.take(Math.max(hidden, intermediate, embedDims) * 4),
     // Weights wait in the first arena while they are packed.
@@ -130,6 +135,7 @@ export function place(manifest: Manifest, threads: number): Placement {
     arenas: space.take(Math.max(arena.bytes * threads, ...matrices.map(({ n, k }) => n * k))),
     plan: {
       ids: space.take(JOB_TOKENS * 4),
+      typeIds: manifest.types === undefined ? 0 : space.take(JOB_TOKENS * 4),
       rowTokens: space.take(JOB_TOKENS * 4),
       chunks: space.take(JOB_TOKENS * 16),
       output: space.take(JOB_TOKENS * dims * 4),
@@ -194,6 +200,9 @@ export function fill(
   firstColumn(tensors, 'embeddings.word.scale', manifest.vocab, view, placement.wordScales);
   const positions = manifest.maxTokens * manifest.hidden * 4;
   bytes.set(tensor(tensors, 'embeddings.position', positions), placement.positions);
+  if (manifest.types !== undefined) {
+    bytes.set(tensor(tensors, 'embeddings.type', manifest.types * manifest.hidden * 4), placement.types);
+  }
   const ones = Math.max(manifest.hidden, manifest.intermediate, embedDims);
   new Float32Array(memory.buffer, placement.ones, ones).fill(1);
 }
@@ -297,6 +306,8 @@ export function writePlan(
   put(at.WORDS, placement.words);
   put(at.WORD_SCALES, placement.wordScales);
   put(at.POSITIONS, placement.positions);
+  put(at.TYPES, placement.types);
+  put(at.TYPE_IDS, placement.plan.typeIds);
   put(at.EMBED_NORM, norm('embeddings.norm'));
   put(at.PROJECTION, matrix('embeddings.projection'));
   put(at.HEAD, matrix('head'));

@@ -54,6 +54,7 @@ export type Shape = Pick<
   'dims' | 'hidden' | 'layers' | 'heads' | 'intermediate' | 'vocab' | 'maxTokens'
 > & {
   readonly embedding?: { readonly dims: number };
+  readonly types?: number;
 };
 
 /** A manifest and the .onnx it describes. */
@@ -102,6 +103,7 @@ export function randomModel(
   };
   codes('embeddings.word', vocab, embedDims, 1);
   floats('embeddings.position', maxTokens * hidden, () => 0.2 * noise());
+  if (shape.types !== undefined) floats('embeddings.type', shape.types * hidden, () => 0.3 * noise());
   norm('embeddings.norm');
   if (embedDims !== hidden) product('embeddings.projection', hidden, embedDims);
   for (let layer = 0; layer < layers; layer += 1) {

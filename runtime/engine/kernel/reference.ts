@@ -12,7 +12,9 @@ export function referenceStates(tensors: Tensors, manifest: Manifest, input: Enc
   const states: Row[] = [];
   let start = 0;
   for (const tokens of input.rowTokens) {
-    states.push(...encode(tensors, manifest, [...input.inputIds.subarray(start, start + tokens)]));
+    const ids = [...input.inputIds.subarray(start, start + tokens)];
+    const types = input.typeIds && [...input.typeIds.subarray(start, start + tokens)];
+    states.push(...encode(tensors, manifest, ids, types));
     start += tokens;
   }
   return states;
@@ -31,7 +33,12 @@ export function referenceVectors(tensors: Tensors, manifest: Manifest, input: En
   });
 }
 
-function encode(tensors: Tensors, manifest: Manifest, ids: readonly number[]): Row[] {
+function encode(
+  tensors: Tensors,
+  manifest: Manifest,
+  ids: readonly number[],
+  types: readonly number[] | undefined,
+): Row[] {
   const { hidden, layers, vocab } = manifest;
   const linear = (name: string, x: Row[]) => multiply(tensors, name, x);
   const norm = (name: string, x: Row[]) => layerNorm(tensors, name, x, manifest.layerNormEps);
@@ -40,6 +47,10 @@ function encode(tensors: Tensors, manifest: Manifest, ids: readonly number[]): R
   if (tensors.has('embeddings.projection.q8')) x = linear('embeddings.projection', x);
   const positions = floats(tensors, 'embeddings.position');
   x = x.map((row, at) => row.map((value, i) => value + positions[at * hidden + i]!));
+  if (types !== undefined) {
+    const table = floats(tensors, 'embeddings.type');
+    x = x.map((row, at) => row.map((value, i) => value + table[types[at]! * hidden + i]!));
+  }
   x = norm('embeddings.norm', x);
   for (let layer = 0; layer < layers; layer += 1) {
     const name = `layer.${layer}`;

@@ -45,6 +45,8 @@ import {
   PROJECTION,
   ROW_TOKENS,
   TILE,
+  TYPES,
+  TYPE_IDS,
   WORDS,
   WORD_SCALES,
   plan,
@@ -183,7 +185,7 @@ function attend(chunk: usize): void {
   barrier(me, all);
 }
 
-/** Words (through the projection, when there is one) plus positions, normed, quantised for `next`. */
+/** Words (through the projection, when there is one) plus positions and types, normed, quantised for `next`. */
 function embed(chunk: usize, next: usize): void {
   const hidden = planInt(HIDDEN), dims = planInt(EMBED_DIMS);
   const projection = plan(PROJECTION);
@@ -216,6 +218,7 @@ function gather(id: i32, dims: i32, x: usize): void {
 function addPositions(chunk: usize, hidden: i32): void {
   const first = firstRow(), last = lastRow();
   const bytes = <usize>hidden << 2;
+  const types = plan(TYPES), kinds = plan(TYPE_IDS) + (load<i32>(chunk, 8) << 2);
   let lengths = plan(ROW_TOKENS) + (load<i32>(chunk) << 2);
   let text = 0, ends = load<i32>(lengths), position = 0;
   for (let row = 0; row < last; row++, position++) {
@@ -227,8 +230,14 @@ function addPositions(chunk: usize, hidden: i32): void {
     if (row < first) continue;
     const x = buffer(AT_STREAM) + row * bytes;
     const from = plan(POSITIONS) + position * bytes;
-    for (let i: usize = 0; i < bytes; i += 16) v128.store(x + i, f32x4.add(v128.load(x + i), v128.load(from + i)));
+    addRow(x, from, bytes);
+    if (types != 0) addRow(x, types + load<i32>(kinds + (row << 2)) * bytes, bytes);
   }
+}
+
+@inline
+function addRow(x: usize, from: usize, bytes: usize): void {
+  for (let i: usize = 0; i < bytes; i += 16) v128.store(x + i, f32x4.add(v128.load(x + i), v128.load(from + i)));
 }
 
 /** Pooled rows or all token rows, through the head when there is one, to where the host reads them. */

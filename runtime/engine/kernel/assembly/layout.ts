@@ -19,6 +19,8 @@ export const EMBED_NORM: usize = 44;
 export const PROJECTION: usize = 52;
 export const LAYER_TABLE: usize = 56;
 export const OBSERVING: usize = 60;
+/** Second table of embeddings, f32 rows by a token's type; 0 where a model has none. */
+export const TYPES: usize = 64;
 export const ARENAS: usize = 68;
 export const ARENA_BYTES: usize = 72;
 export const THREADS: usize = 76;
@@ -29,6 +31,7 @@ export const POOLING: usize = 88;
 export const CHUNKS: usize = 96;
 export const CHUNK_COUNT: usize = 100;
 export const IDS: usize = 104;
+export const TYPE_IDS: usize = 124;
 export const ROW_TOKENS: usize = 108;
 export const OUTPUT: usize = 112;
 export const OUTPUT_KIND: usize = 116;
