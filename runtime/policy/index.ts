@@ -1,4 +1,5 @@
 // The policy's public surface.
+export { combineDetectors } from './complete.ts';
 export { createCsp } from './csp.ts';
 export type { Detector } from './detector.ts';
 export { UnreadableText } from './detector.ts';
@@ -28,3 +29,4 @@ export {
   verifyReceipts,
 } from './receipts.ts';
 export { createRestorer, type Restorer, type RestorerOptions } from './restore.ts';
+export { createTaggerDetector, type TaggerDetectorOptions } from './tagger-detector.ts';

@@ -2,6 +2,7 @@
 // request made fit to leave. Whatever goes wrong on the way ends as a device-only review.
 import { isAbortError, NearfieldError } from '../errors.ts';
 import type { ChatRequest, Policy, PolicyInput, PolicyReview, Span } from '../types.ts';
+import { completeSpans } from './complete.ts';
 import { decide, type Facts, sensitivityOf, tierRank, type Uncertainty } from './decide.ts';
 import { type Detector, detectAll, uncertaintyOf } from './detector.ts';
 import { type PolicyDocument, type PresetName, readPolicyDocument } from './document.ts';
@@ -103,7 +104,8 @@ async function inspect(
 }
 
 function merge(fields: readonly Field[], found: readonly Span[][], rules: PolicyDocument): readonly Span[][] {
-  return found.map((spans, at) => {
+  const texts = fields.map((field) => field.text);
+  return completeSpans(texts, found).map((spans, at) => {
     const field = fields[at]!;
     if (field.kind === 'participant') spans.push(wholeName(field));
     return mergeSpans(spans, (type) => sensitivityOf(rules, type));

@@ -1,0 +1,53 @@
+// Owns the tagger as a detector: it reads every readable form of a text and tells what it found in the
+// original's offsets. The tagger itself is handed in; a tagger that fails or is late ends on the device.
+import type { Span, SpanType, Tagger } from '../types.ts';
+import type { Detector } from './detector.ts';
+import { readableViews } from './readable.ts';
+import { locate } from './view.ts';
+
+export interface TaggerDetectorOptions {
+  readonly tagger: Pick<Tagger, 'model' | 'tag'>;
+  /** `all`: every full date. `birth`: none by the tagger; the patterns know dates of birth. Default `all`. */
+  readonly dates?: 'birth' | 'all' | undefined;
+  /** Types it may tell. Default: all but `url`, since a link to a page is what a question is often about. */
+  readonly types?: readonly SpanType[] | undefined;
+  /** Spans less sure than this are not told, 0…1. Default 0.5. */
+  readonly minScore?: number | undefined;
+}
+
+/** A tagger is never as sure as check digits. */
+const MAX_SCORE = 0.98;
+/** Decoded bytes of something else look like names of nobody. */
+const MIN_LETTERS = 2;
+
+/** Names, places, dates and numbers by a model. */
+export function createTaggerDetector(options: TaggerDetectorOptions): Detector {
+  const { tagger, dates = 'all', minScore = 0.5 } = options;
+  const types = options.types === undefined ? undefined : new Set(options.types);
+  const wanted = ({ type, score }: Span): boolean =>
+    score >= minScore && (types?.has(type) ?? type !== 'url') && (type !== 'date' || dates === 'all');
+  return {
+    id: 'tagger',
+    async detect(text, { signal }) {
+      const spans: Span[] = [];
+      for (const view of await readableViews(text)) {
+        if (countWords(view.text) < MIN_LETTERS) continue;
+        for (const span of await tagger.tag(view.text, { signal })) {
+          if (!wanted(span)) continue;
+          const score = Math.min(span.score, MAX_SCORE);
+          spans.push({ ...span, ...locate(view, span.start, span.end), score });
+        }
+      }
+      return spans;
+    },
+  };
+}
+
+function countWords(text: string): number {
+  let letters = 0;
+  for (const char of text) {
+    if (/[\p{L}\p{N}]/u.test(char)) letters += 1;
+    if (letters >= MIN_LETTERS) return letters;
+  }
+  return letters;
+}
