@@ -41,6 +41,11 @@ const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
     out: 'models/nearfield-embed',
     summary: 'a student of that encoder: a third of the compute, English, Spanish and Portuguese',
   },
+  'nearfield-pii': {
+    script: 'build_pii.py',
+    out: 'models/nearfield-pii',
+    summary: "a tagger of names, places, dates and numbers that are somebody's: English, Spanish, Portuguese",
+  },
 });
 
 interface BuildOptions {

@@ -22,8 +22,8 @@ NEVER = -10000.0
 class GraphWriter:
     """Collects nodes and initialisers. Each method returns the name of the value it makes."""
 
-    def __init__(self, arrays: dict[str, NDArray], clip: str) -> None:
-        self.arrays, self.clip = arrays, clip
+    def __init__(self, arrays: dict[str, NDArray], clip: str, block: int = BLOCK) -> None:
+        self.arrays, self.clip, self.block = arrays, clip, block
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
 
@@ -46,26 +46,26 @@ class GraphWriter:
     def lookup(self, name: str, ids: str, output: str) -> str:
         """Rows of an INT8 table, as float32."""
         stored, scale = quantize(self.arrays[f"{name}.weight"], self.clip)
-        if stored.shape[1] % BLOCK:
-            raise ValueError(f"{name}: width {stored.shape[1]} is no multiple of the block {BLOCK}.")
+        if stored.shape[1] % self.block:
+            raise ValueError(f"{name}: width {stored.shape[1]} is no multiple of the block {self.block}.")
         data = self.constant(f"{name}.q8", stored)
-        scales = self.scales(name, scale, stored.shape[1] // BLOCK)
+        scales = self.scales(name, scale, stored.shape[1] // self.block)
         return self.add(
             "GatherBlockQuantized", [data, ids, scales], output, CONTRIB,
-            bits=8, block_size=BLOCK, gather_axis=0, quantize_axis=1,
+            bits=8, block_size=self.block, gather_axis=0, quantize_axis=1,
         )  # fmt: skip
 
     def product(self, x: str, name: str, bias: bool = True) -> str:
         """x @ weight.T (+ bias), weights INT8 with one scale a row, repeated for each block."""
         stored, scale = quantize(self.arrays[f"{name}.weight"], self.clip)
         rows, columns = stored.shape
-        if columns % BLOCK:
-            raise ValueError(f"{name}: {columns} inputs are no multiple of the block {BLOCK}.")
-        data = self.constant(f"{name}.q8", stored.reshape(rows, columns // BLOCK, BLOCK))
-        scales = self.scales(name, scale, columns // BLOCK)
+        if columns % self.block:
+            raise ValueError(f"{name}: {columns} inputs are no multiple of the block {self.block}.")
+        data = self.constant(f"{name}.q8", stored.reshape(rows, columns // self.block, self.block))
+        scales = self.scales(name, scale, columns // self.block)
         out = self.add(
             "MatMulNBits", [x, data, scales], f"{name}.product", CONTRIB,
-            bits=8, block_size=BLOCK, K=columns, N=rows,
+            bits=8, block_size=self.block, K=columns, N=rows,
         )  # fmt: skip
         return self.add("Add", [out, self.parameter(f"{name}.bias")], f"{name}.sum") if bias else out
 
@@ -109,9 +109,12 @@ def embeddings(writer: GraphWriter, spec: EncoderSpec) -> str:
     if spec.embedding is not None:
         words = writer.product(words, "embeddings.projection", bias=False)
         bias = "embeddings.projection.bias"
-    return writer.skip_norm(
-        words, positions(writer), "embeddings.norm", bias, spec.eps, "embeddings.output"
-    )
+    places = positions(writer)
+    if "embeddings.type" in writer.arrays:
+        table = writer.constant("embeddings.type", writer.arrays["embeddings.type"].astype("<f4"))
+        kinds = writer.add("Gather", [table, "token_type_ids"], "embeddings.type.rows", axis=0)
+        places = writer.add("Add", [places, kinds], "embeddings.places")
+    return writer.skip_norm(words, places, "embeddings.norm", bias, spec.eps, "embeddings.output")
 
 
 def layer(writer: GraphWriter, spec: EncoderSpec, at: int, x: str, bias: str) -> str:
@@ -152,8 +155,12 @@ def pooled(writer: GraphWriter, states: str) -> str:
     return writer.add("Div", [flat, norm], "sentence_embedding")
 
 
-def encoder_model(spec: EncoderSpec, arrays: dict[str, NDArray], clip: str = "absmax") -> onnx.ModelProto:
-    writer = GraphWriter(arrays, clip)
+def encoder_model(
+    spec: EncoderSpec, arrays: dict[str, NDArray], clip: str = "absmax", block: int = BLOCK
+) -> onnx.ModelProto:
+    """`arrays` may hold `embeddings.type`, a second table of embeddings: the graph then asks for token_type_ids."""
+    writer = GraphWriter(arrays, clip, block)
+    inputs = ["input_ids", "attention_mask", *(["token_type_ids"] if "embeddings.type" in arrays else [])]
     _, bias = attention_bias(writer)
     x = embeddings(writer, spec)
     for at in range(spec.layers):
@@ -166,7 +173,7 @@ def encoder_model(spec: EncoderSpec, arrays: dict[str, NDArray], clip: str = "ab
     graph = helper.make_graph(
         writer.nodes,
         "encoder",
-        [helper.make_tensor_value_info(n, TensorProto.INT64, tokens) for n in ("input_ids", "attention_mask")],
+        [helper.make_tensor_value_info(n, TensorProto.INT64, tokens) for n in inputs],
         [
             helper.make_tensor_value_info(states, TensorProto.FLOAT, [*tokens, spec.dims]),
             helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["batch", spec.dims]),
