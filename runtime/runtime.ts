@@ -3,6 +3,7 @@
 import { cacheQueryOf } from './cache-key.ts';
 import { type Completion, collect } from './completion.ts';
 import { isAbortError, NearfieldError } from './errors.ts';
+import { createMaker, cut, type MadePart, modelOf } from './making.ts';
 import { asFetch, createOpenAiHandler } from './openai.ts';
 import { createRouter, type Router } from './router.ts';
 import { CACHE_TIER, NO_TIER, NO_USAGE, type Run, receiptDraft, startRun, traceOf } from './run.ts';
@@ -31,10 +32,7 @@ import type {
   TelemetryRecorder,
   Tier,
   TierKind,
-  TierPart,
-  TierRef,
   Trace,
-  Usage,
 } from './types.ts';
 
 export interface RuntimeOptions {
@@ -85,23 +83,13 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
-/** What a tier made, before it is any one request's: several may read it. */
-type MadePart =
-  | { readonly type: 'begun'; readonly model: string | undefined }
-  | Exclude<TierPart, { type: 'finish' }>
-  | {
-      readonly type: 'made';
-      readonly model: string;
-      readonly usage: Usage;
-      readonly finishReason: FinishReason;
-    };
-
 /** Builds a runtime from its parts. Opens nothing and sends nothing until it is asked. */
 export function createRuntime(options: RuntimeOptions): Runtime {
   const { policy, egress, receipts, cache, embedder, telemetry } = options;
   const clock = options.clock ?? systemClock;
   const maxTraces = options.maxTraces ?? 200;
   const router = createRouter({ tiers: options.tiers, clock });
+  const maker = createMaker({ router, egress, cache, clock });
   const traces: Trace[] = [];
   const refreshing = new Set<string>();
   const background = new Set<Promise<void>>();
@@ -215,7 +203,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     signal: AbortSignal,
   ): AsyncGenerator<StreamPart> {
     if (request.cacheControl?.onlyIfCached === true) throw nothingKept();
-    const make: MakeShared<MadePart, Run> = (asker, stop) => makeAnswer(asker, request, review, query, stop);
+    const make: MakeShared<MadePart, Run> = (asker, stop) => maker(asker, request, review, query, stop);
     const shared =
       query === undefined || request.cache === 'refresh'
         ? undefined
@@ -268,103 +256,6 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     if (end === undefined) throw cut(run);
     run.usage = end.usage;
     yield await endPart(run, end.model, end.finishReason);
-  }
-
-  /** Asks the tiers and keeps what came. `asker` is whose request it is by now: its first may have left. */
-  async function* makeAnswer(
-    asker: () => Run,
-    request: ChatRequest,
-    review: PolicyReview,
-    query: CacheQuery | undefined,
-    signal: AbortSignal,
-  ): AsyncGenerator<MadePart, void, void> {
-    const begunMs = clock.monotonic();
-    const routed = await asker().tracer.step('route', () =>
-      router.route(
-        request,
-        review.decision,
-        (tier, tierSignal) => attempt(asker(), tier, request, review, tierSignal),
-        {
-          signal,
-          onAttemptFailed: (failed) => {
-            asker().attempts = [...asker().attempts, failed];
-          },
-        },
-      ),
-    );
-    const tier = { id: routed.tier.id, kind: routed.tier.kind };
-    asker().tier = tier;
-    const endStream = asker().tracer.begin('stream');
-    const kept: CachedAnswer['parts'][number][] = [];
-    let finish: Extract<TierPart, { type: 'finish' }> | undefined;
-    let started = false;
-    for await (const part of routed.parts) {
-      signal.throwIfAborted();
-      if (!started) yield { type: 'begun', model: part.type === 'finish' ? part.model : undefined };
-      started = true;
-      if (part.type === 'finish') {
-        finish = part;
-        break;
-      }
-      kept.push(part);
-      yield part;
-    }
-    endStream({ tier: tier.kind });
-    if (finish === undefined) throw cut(asker());
-    const model = modelOf(finish, request);
-    const usage = finish.usage ?? NO_USAGE;
-    const costMs = clock.monotonic() - begunMs;
-    await keep(asker(), query, { parts: kept, finish, usage, tier, model, costMs });
-    yield { type: 'made', model, usage, finishReason: finish.finishReason };
-  }
-
-  /** One tier asked once: the device gets the request whole and no network, others a redacted one. */
-  function attempt(
-    run: Run,
-    tier: Tier,
-    request: ChatRequest,
-    review: PolicyReview,
-    signal: AbortSignal,
-  ): AsyncIterable<TierPart> {
-    const ref: TierRef = { id: tier.id, kind: tier.kind };
-    const permit = egress.open({ decision: review.decision, tier: ref, host: tier.host });
-    run.permits.push(permit);
-    const context = { signal, fetch: permit.fetch, step: run.tracer.add };
-    if (tier.kind === 'device') return tier.stream(request, context);
-    const redacted = review.redactFor(tier.kind);
-    run.redactedByType = redacted.redactedByType;
-    // The farthest tier travels with the request, so the edge goes no further than the page may.
-    const sent: ChatRequest = { ...redacted.request, privacy: review.decision.farthest };
-    return redacted.restore(tier.stream(sent, context));
-  }
-
-  async function keep(
-    run: Run,
-    query: CacheQuery | undefined,
-    made: {
-      parts: CachedAnswer['parts'];
-      finish: Extract<TierPart, { type: 'finish' }>;
-      usage: Usage;
-      tier: TierRef;
-      model: string;
-      costMs: number;
-    },
-  ): Promise<void> {
-    const { finishReason } = made.finish;
-    if (query === undefined || cache === undefined) return;
-    if (finishReason !== 'stop' && finishReason !== 'tool_calls') return;
-    const answer: CachedAnswer = {
-      parts: made.parts,
-      finishReason,
-      usage: made.usage,
-      model: made.model,
-      tier: made.tier,
-      costMs: made.costMs,
-    };
-    const entryId = await run.tracer.step('cache-write', () =>
-      cache.write(query, answer).catch(() => undefined),
-    );
-    run.cache = { ...run.cache, entryId };
   }
 
   // ---- ends
@@ -479,16 +370,6 @@ function checkRequest(request: ChatRequest): void {
 
 function taskOf(request: ChatRequest): 'answer' | 'generate' {
   return (request.documents?.length ?? 0) > 0 ? 'answer' : 'generate';
-}
-
-function modelOf(finish: Extract<TierPart, { type: 'finish' }> | undefined, request: ChatRequest): string {
-  return finish?.model ?? request.model ?? 'nearfield';
-}
-
-function cut(run: Run): NearfieldError {
-  return new NearfieldError('upstream-cut', 'The answer ended before it was finished. Ask again.', {
-    tier: run.tier.id,
-  });
 }
 
 function nothingKept(): NearfieldError {
