@@ -2,7 +2,8 @@
 // comes first and costs nothing. Small partitions are scanned flat, large ones behind 1-bit sketches. Refuses
 // to look into another partition.
 import { inverseNorm } from './quantise.ts';
-import { createSketchPartition } from './sketch-partition.ts';
+import { createScanArena, type ScanArena } from './scan-kernel.ts';
+import { createSketchPartition, insertSorted } from './sketch-partition.ts';
 
 export interface Neighbour {
   readonly id: string;
@@ -11,11 +12,16 @@ export interface Neighbour {
 }
 
 export interface VectorIndex {
-  /** Replaces a vector of the same id. A partition holds one length of vector; another starts it afresh. */
-  add(partition: string, id: string, values: Int8Array): void;
+  /**
+   * Replaces a vector of the same id. A partition holds one length of vector; another starts it afresh. False when
+   * the platform gives no more memory: the vector is left out.
+   */
+  add(partition: string, id: string, values: Int8Array): boolean;
   remove(partition: string, id: string): void;
   /** At most `count` neighbours, most similar first. */
   search(partition: string, values: Int8Array, count: number): readonly Neighbour[];
+  /** The vector kept under an id. */
+  vector(partition: string, id: string): Int8Array | undefined;
   size(): number;
   /** Bytes of typed arrays held. */
   bytes(): number;
@@ -26,30 +32,40 @@ const SKETCHED_AT = 512;
 
 export function createVectorIndex(): VectorIndex {
   const partitions = new Map<string, Partition>();
+  /** Made when the first partition grows large; null where there can be none. */
+  let arena: ScanArena | null | undefined;
 
   function sketchWhenLarge(key: string, partition: Partition): void {
     if (partition.size() !== SKETCHED_AT) return;
-    const sketched = createSketchPartition(partition.dims, SKETCHED_AT * 2);
+    arena ??= createScanArena() ?? null;
+    const sketched = arena === null ? undefined : createSketchPartition(arena, partition.dims);
     if (sketched === undefined) return;
-    for (const [id, values] of partition.rows()) sketched.add(id, values);
-    partitions.set(key, sketched);
+    if (partition.ids().every((id) => sketched.add(id, partition.vector(id)!))) partitions.set(key, sketched);
+    else sketched.dispose();
+  }
+
+  function drop(key: string): void {
+    partitions.get(key)?.dispose();
+    partitions.delete(key);
   }
 
   return {
     add(key, id, values) {
       let partition = partitions.get(key);
       if (partition === undefined || partition.dims !== values.length) {
+        drop(key);
         partition = createFlatPartition(values.length);
         partitions.set(key, partition);
       }
       const before = partition.size();
-      partition.add(id, values);
+      const added = partition.add(id, values);
       if (partition.size() > before) sketchWhenLarge(key, partition);
+      return added;
     },
     remove(key, id) {
       const partition = partitions.get(key);
       partition?.remove(id);
-      if (partition?.size() === 0) partitions.delete(key);
+      if (partition?.size() === 0) drop(key);
     },
     search(key, values, count) {
       const partition = partitions.get(key);
@@ -57,6 +73,7 @@ export function createVectorIndex(): VectorIndex {
         ? []
         : partition.search(values, count);
     },
+    vector: (key, id) => partitions.get(key)?.vector(id),
     size: () => [...partitions.values()].reduce((sum, partition) => sum + partition.size(), 0),
     bytes: () => [...partitions.values()].reduce((sum, partition) => sum + partition.bytes(), 0),
   };
@@ -64,11 +81,13 @@ export function createVectorIndex(): VectorIndex {
 
 export interface Partition {
   readonly dims: number;
-  add(id: string, values: Int8Array): void;
+  add(id: string, values: Int8Array): boolean;
   remove(id: string): void;
   search(values: Int8Array, count: number): readonly Neighbour[];
-  /** Every id with its vector. */
-  rows(): readonly (readonly [string, Int8Array])[];
+  vector(id: string): Int8Array | undefined;
+  ids(): readonly string[];
+  /** Gives its memory back; it is not used after. */
+  dispose(): void;
   size(): number;
   bytes(): number;
 }
@@ -108,6 +127,7 @@ export function createFlatPartition(dims: number): Partition {
       }
       rows.set(values, row * dims);
       inverseNorms[row] = inverseNorm(values);
+      return true;
     },
     remove(id) {
       const row = rowOf.get(id);
@@ -133,14 +153,13 @@ export function createFlatPartition(dims: number): Partition {
       }
       return best;
     },
-    rows: () => ids.map((id, row) => [id, rows.slice(row * dims, (row + 1) * dims)]),
+    vector(id) {
+      const row = rowOf.get(id);
+      return row === undefined ? undefined : rows.slice(row * dims, (row + 1) * dims);
+    },
+    ids: () => ids,
+    dispose: () => undefined,
     size: () => ids.length,
     bytes: () => rows.byteLength + inverseNorms.byteLength,
   };
-}
-
-function insertSorted(best: Neighbour[], found: Neighbour, count: number): void {
-  const at = best.findIndex((other) => other.similarity < found.similarity);
-  best.splice(at === -1 ? best.length : at, 0, found);
-  if (best.length > count) best.pop();
 }
