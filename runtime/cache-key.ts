@@ -5,7 +5,15 @@ import { lastUserIndex, questionOf } from './messages.ts';
 import type { CacheQuery, ChatRequest, TierKind } from './types.ts';
 
 /** Fields that say how to run a request, not what is asked; every other field is part of the key. */
-type NotInKey = 'messages' | 'privacy' | 'scope' | 'cache' | 'cacheControl' | 'documents' | 'user';
+type NotInKey =
+  | 'messages'
+  | 'privacy'
+  | 'scope'
+  | 'cache'
+  | 'cacheControl'
+  | 'documents'
+  | 'user'
+  | 'priority';
 type InKey = Exclude<keyof ChatRequest, NotInKey>;
 
 const IN_KEY: Readonly<Record<InKey, true>> = {

@@ -103,6 +103,8 @@ export interface ChatRequest {
   /** How old or stale a kept answer may be, as `Cache-Control` says it. */
   readonly cacheControl?: CacheControl | undefined;
   readonly documents?: readonly SourceDocument[] | undefined;
+  /** Whether a person waits. Background answers yield to others on a shared device. Default `'interactive'`. */
+  readonly priority?: 'interactive' | 'background' | undefined;
   /** Let a local model put what was found in the documents into its own words, passages cited. Default false. */
   readonly phrase?: boolean | undefined;
 }

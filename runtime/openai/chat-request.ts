@@ -144,6 +144,7 @@ const chatBody = z.object({
   cache: z.nullish(cacheMode),
   documents: z.nullish(z.array(document).check(z.maxLength(1000))),
   phrase: z.nullish(z.boolean()),
+  priority: z.nullish(z.enum(['interactive', 'background'])),
 });
 
 export interface ChatCall {

@@ -70,6 +70,7 @@ const REQUEST: ObjectShape = {
     logprobs: 'scalar',
     top_logprobs: 'scalar',
     phrase: 'scalar',
+    priority: 'enum',
     seed: 'scalar',
     stop: { list: 'text' },
     tools: { list: TOOL },

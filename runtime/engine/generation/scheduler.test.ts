@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createBookDecoder, hashedLogits } from './fixtures/decoder-book.ts';
 import { createScheduler, type Lane, type Scheduler, type SchedulerOptions } from './scheduler.ts';
-import type { ForwardWork } from './types.ts';
+import type { DecoderSequence, ForwardWork } from './types.ts';
 
 interface StepTaken {
   readonly atMs: number;
@@ -162,7 +162,7 @@ describe('createScheduler', () => {
 
   it('ends only the request that is at fault', async () => {
     const here = world();
-    const enter = async (): Promise<[Lane, ReturnType<typeof here.decoder.open>]> => [
+    const enter = async (): Promise<[Lane, DecoderSequence]> => [
       await here.scheduler.enter({ scope: 'a' }),
       here.decoder.open(),
     ];

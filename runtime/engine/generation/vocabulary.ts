@@ -17,6 +17,8 @@ export interface Vocabulary {
   bytesOf(id: number): Uint8Array | undefined;
   /** Id of a token by its name, e.g. `<|im_end|>`. */
   idOf(name: string): number | undefined;
+  /** A control token's name. */
+  nameOf(id: number): string | undefined;
   /** The first word of an answer begins with a space that is not part of it. */
   readonly dropsFirstSpace: boolean;
 }
@@ -81,6 +83,7 @@ export function createVocabulary(json: Uint8Array | string | object): Vocabulary
     },
     bytesOf: (id) => bytes[id],
     idOf: (name) => names.get(name),
+    nameOf: (id) => added.find((token) => token.id === id)?.content,
     dropsFirstSpace: spelling === 'sentencepiece' && JSON.stringify(file.decoder).includes('"Strip"'),
   };
 }
