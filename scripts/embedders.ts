@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { env, pipeline } from '@huggingface/transformers';
+import type { Embedder } from 'nearfield';
 import { createNodeEmbedder } from 'nearfield/engine/node';
 import { type EvalReport, printEval } from './report.ts';
 
@@ -49,6 +50,19 @@ export async function openTeacher(): Promise<TextEmbedder> {
     dispose: async () => {
       await extract.dispose();
     },
+  };
+}
+
+/** As the product's own parts want it. */
+export function asEmbedder(embedder: TextEmbedder): Embedder {
+  return {
+    model: embedder.model,
+    weightsHash: '0'.repeat(64),
+    dims: 384,
+    maxTokens: 256,
+    backend: () => 'evaluation',
+    embed: async (texts) => ({ embeddings: await embedder.embed(texts), tokens: 0 }),
+    dispose: () => embedder.dispose(),
   };
 }
 

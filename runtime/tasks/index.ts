@@ -20,4 +20,14 @@ export {
   labelWords,
 } from './classify.ts';
 export { createDocumentIndex, type DocumentIndex, type IndexProgress } from './document-index.ts';
+export {
+  type AnswerVolatility,
+  createIntentReader,
+  type Intent,
+  type IntentReader,
+  type Labelled,
+  type TaskKind,
+  type TextLanguage,
+} from './intent.ts';
 export { splitSentences, type TextRange } from './segment.ts';
+export { createTagger, type TaggerOptions } from './tag.ts';

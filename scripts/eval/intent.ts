@@ -1,36 +1,47 @@
-// `npm run eval -- intent --data FILE`: zero-shot labels. A text gets the label whose name is nearest; the
-// name is the data set's, underscores read as spaces. Schema: { dataset, lang, split, text, label }.
-// Rows labelled `oos` (no label fits) are left out of accuracy.
+// `npm run eval -- intent --data FILE`. Two schemas, told apart by their fields: { dataset, lang, split, text,
+// label } measures classify() (see labels.ts), { lang, text, volatility?, task? } the heads of nearfield-intent.
+import * as z from 'zod/mini';
 import type { ScriptCommand } from '../cli.ts';
-import { evaluateEmbedders, type TextEmbedder } from '../embedders.ts';
+import { evaluateEmbedders } from '../embedders.ts';
 import { readJsonLines } from '../jsonl.ts';
-import { dot } from '../ranking.ts';
-import { bootstrap, type EvalReport } from '../report.ts';
-
-interface Row {
-  readonly dataset: string;
-  readonly split?: string;
-  readonly text: string;
-  readonly label: string;
-}
+import { type HeadRow, scoreHeads } from './heads.ts';
+import { type LabelRow, scoreLabels } from './labels.ts';
 
 interface Options {
   readonly data: string;
   readonly model?: string;
+  readonly heads: string;
   readonly split: string;
+  readonly shots: string;
+  readonly rows?: string;
   readonly teacher?: boolean;
   readonly json?: boolean;
 }
 
-const OUT_OF_SCOPE = 'oos';
+const labelSchema: z.ZodMiniType<LabelRow> = z.object({
+  dataset: z.string(),
+  split: z.optional(z.string()),
+  text: z.string(),
+  label: z.string(),
+});
+
+const headSchema: z.ZodMiniType<HeadRow> = z.object({
+  text: z.string(),
+  lang: z.string(),
+  volatility: z.optional(z.enum(['timeless', 'months', 'days', 'minutes'])),
+  task: z.optional(z.string()),
+});
 
 export const command: ScriptCommand = {
-  summary: 'zero-shot classification: accuracy of the nearest label name',
+  summary: 'classify() by label names and examples, or the heads for volatility, task and language',
   configure(program) {
     program
       .requiredOption('--data <file>', 'labelled texts, JSONL or JSONL.gz')
-      .option('--model <id>', 'model id or folder')
+      .option('--model <id>', 'encoder: model id or folder')
+      .option('--heads <id>', 'heads: model id or folder', 'nearfield-intent')
       .option('--split <name>', 'rows of this split; rows without one always count', 'dev')
+      .option('--shots <list>', 'examples a label from split train, e.g. 1,5; 0 is the name alone', '0,5')
+      .option('--rows <count>', 'at most so many rows a set, drawn with a fixed seed')
       .option('--teacher', 'score the fp32 teacher beside it; the default where it is built')
       .option('--no-teacher', 'leave the teacher out')
       .action(run);
@@ -38,47 +49,22 @@ export const command: ScriptCommand = {
 };
 
 async function run(options: Options): Promise<void> {
-  const all = await readJsonLines<Row>(options.data);
-  const rows = all.filter(
-    (row) => (row.split ?? options.split) === options.split && row.label !== OUT_OF_SCOPE,
-  );
-  if (rows.length === 0) throw new Error(`${options.data}: no labelled row of split '${options.split}'.`);
-  await evaluateEmbedders(options, (embedder) => score(embedder, all, rows));
-}
-
-async function score(embedder: TextEmbedder, all: readonly Row[], rows: readonly Row[]): Promise<EvalReport> {
-  const metrics: Record<string, number> = {};
-  const ci95: Record<string, readonly [number, number]> = {};
-  for (const dataset of [...new Set(rows.map((row) => row.dataset))].sort()) {
-    const labels = labelsOf(all, dataset);
-    const names = await embedder.embed(labels.map(labelName));
-    const own = rows.filter((row) => row.dataset === dataset);
-    const vectors = await embedder.embed(own.map((row) => row.text));
-    const hits = own.map((row, at) => (labels[nearest(vectors[at]!, names)] === row.label ? 1 : 0));
-    const accuracy = (picked: ArrayLike<number>): number =>
-      Array.from(picked).reduce((sum, at) => sum + hits[at]!, 0) / picked.length;
-    metrics[`accuracy_${dataset}`] = accuracy([...hits.keys()]);
-    ci95[`accuracy_${dataset}`] = bootstrap(hits.length, accuracy);
+  const [first] = await readJsonLines<Readonly<Record<string, unknown>>>(options.data);
+  if (first === undefined) throw new Error(`${options.data}: expected labelled texts, got an empty file.`);
+  if (!('label' in first)) {
+    const rows = await readJsonLines(options.data, headSchema);
+    // Nothing beside it: no peer has these heads.
+    return await evaluateEmbedders({ ...options, teacher: false }, (embedder) =>
+      scoreHeads(embedder, options.heads, rows),
+    );
   }
-  return { name: 'intent', model: embedder.model, n: rows.length, metrics, ci95 };
-}
-
-/** Every label of the set, of all splits: the choice is as wide as the user's. */
-function labelsOf(all: readonly Row[], dataset: string): string[] {
-  const labels = new Set(all.filter((row) => row.dataset === dataset).map((row) => row.label));
-  labels.delete(OUT_OF_SCOPE);
-  return [...labels].sort();
-}
-
-/** `card_arrival`, `PlayMusic` and `alarm/set` as words. */
-function labelName(label: string): string {
-  return label
-    .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .replace(/[_/-]+/g, ' ')
-    .toLowerCase();
-}
-
-function nearest(vector: Float32Array, names: readonly Float32Array[]): number {
-  const similarity = names.map((name) => dot(vector, name));
-  return similarity.indexOf(Math.max(...similarity));
+  const rows = await readJsonLines(options.data, labelSchema);
+  const shots = options.shots.split(',').map(Number);
+  if (shots.some((count) => !Number.isInteger(count) || count < 0)) {
+    throw new Error(`--shots: expected whole numbers parted by commas, got '${options.shots}'.`);
+  }
+  const most = options.rows === undefined ? Number.POSITIVE_INFINITY : Number(options.rows);
+  await evaluateEmbedders(options, (embedder) =>
+    scoreLabels(embedder, rows, { split: options.split, shots, most }),
+  );
 }

@@ -1,6 +1,7 @@
 // `npm run eval -- retrieval --data DOCS --queries QUERIES`: do the relevant documents come first? Schema:
 // documents { set, lang, id, title, text }, queries { set, lang, text, relevant }. Prints nDCG@10 a set and
 // language, each query against all documents of its own.
+import * as z from 'zod/mini';
 import type { ScriptCommand } from '../cli.ts';
 import { evaluateEmbedders, type TextEmbedder } from '../embedders.ts';
 import { readJsonLines } from '../jsonl.ts';
@@ -11,7 +12,7 @@ interface Doc {
   readonly set: string;
   readonly lang: string;
   readonly id: string;
-  readonly title?: string;
+  readonly title?: string | undefined;
   readonly text: string;
 }
 
@@ -21,6 +22,21 @@ interface Query {
   readonly text: string;
   readonly relevant: readonly string[];
 }
+
+const docSchema: z.ZodMiniType<Doc> = z.object({
+  set: z.string(),
+  lang: z.string(),
+  id: z.string(),
+  title: z.optional(z.string()),
+  text: z.string(),
+});
+
+const querySchema: z.ZodMiniType<Query> = z.object({
+  set: z.string(),
+  lang: z.string(),
+  text: z.string(),
+  relevant: z.array(z.string()),
+});
 
 interface Options {
   readonly data: string;
@@ -48,8 +64,8 @@ export const command: ScriptCommand = {
 async function run(options: Options): Promise<void> {
   const inLanguage = (row: { readonly lang: string }): boolean =>
     options.lang === undefined || row.lang === options.lang;
-  const docs = (await readJsonLines<Doc>(options.data)).filter(inLanguage);
-  const queries = (await readJsonLines<Query>(options.queries)).filter(inLanguage);
+  const docs = (await readJsonLines(options.data, docSchema)).filter(inLanguage);
+  const queries = (await readJsonLines(options.queries, querySchema)).filter(inLanguage);
   if (docs.length === 0 || queries.length === 0) {
     throw new Error(`Nothing to search: ${docs.length} documents, ${queries.length} queries.`);
   }

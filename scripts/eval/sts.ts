@@ -1,5 +1,6 @@
 // `npm run eval -- sts --data FILE`: does cosine order sentence pairs as people did? Schema: { lang, source,
 // split, a, b, score }. Prints Spearman's correlation a language.
+import * as z from 'zod/mini';
 import type { ScriptCommand } from '../cli.ts';
 import { evaluateEmbedders, type TextEmbedder } from '../embedders.ts';
 import { readJsonLines } from '../jsonl.ts';
@@ -7,12 +8,20 @@ import { dot, spearman } from '../ranking.ts';
 import { bootstrap, type EvalReport } from '../report.ts';
 
 interface Pair {
-  readonly lang?: string;
-  readonly split?: string;
+  readonly lang?: string | undefined;
+  readonly split?: string | undefined;
   readonly a: string;
   readonly b: string;
   readonly score: number;
 }
+
+const pairSchema: z.ZodMiniType<Pair> = z.object({
+  lang: z.optional(z.string()),
+  split: z.optional(z.string()),
+  a: z.string(),
+  b: z.string(),
+  score: z.number(),
+});
 
 interface Options {
   readonly data: string;
@@ -38,7 +47,7 @@ export const command: ScriptCommand = {
 };
 
 async function run(options: Options): Promise<void> {
-  const pairs = (await readJsonLines<Pair>(options.data)).filter(
+  const pairs = (await readJsonLines(options.data, pairSchema)).filter(
     (pair) =>
       (pair.split ?? options.split) === options.split &&
       (options.lang === undefined || pair.lang === options.lang),

@@ -6,13 +6,15 @@ import argparse
 import itertools
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from artefact import GOLDEN_TEXTS, Card, write_golden, write_hub_files, write_manifest, write_weights
-from embed_corpus import load_corpus
+from embed_corpus import Text, load_corpus
+from embed_neighbours import embed_shards, nearest_groups, whole_words, written
 from embed_student import make_student
 from embed_targets import make_targets
-from embed_train import CHECKPOINT, Plan, Targets, make_examples, train
+from embed_train import CHECKPOINT, Example, Group, Plan, Targets, make_examples, train
 from embed_vocabulary import student_tokenizer
 from encoder import Encoder, EncoderSpec, state_arrays
 from graph import encoder_model
@@ -28,6 +30,8 @@ UNITS = 1408
 LONGEST_TRAINED = 64
 """Tokens. Longer texts cost most and add least; positions beyond stay the teacher's."""
 PREFIX_TEXTS = 10_000
+CORPUS_GROUPS = 9000
+"""Neighbourhoods found among the corpus and the words, beside those written."""
 
 
 def parse() -> argparse.Namespace:
@@ -35,7 +39,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with the training data (needed)")
     parser.add_argument("--shape", choices=SHAPES, default="two-layers")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=12_000)
     parser.add_argument("--minutes", type=float, default=600, help="stop training after this long")
     parser.add_argument("--shards", type=int, help="most teacher shards of 2,048 texts; default all")
     parser.add_argument("--existing-targets", action="store_true", help="train on the shards at hand")
@@ -103,25 +107,42 @@ def export(options: argparse.Namespace, student: Encoder, definition: dict[str, 
     print(f"Wrote {path} ({path.stat().st_size:,} bytes)")
 
 
+def gather(options: argparse.Namespace, work: Path, definition: dict[str, object]) -> tuple[list[Example], list[Group], Targets]:
+    """(texts to draw at random, neighbourhoods, the teacher's vectors for both)."""
+    corpus = load_corpus(options.data, work)
+    paths = make_targets(corpus, work, 0 if options.existing_targets else options.shards)
+    if options.existing_targets:
+        paths = list(itertools.takewhile(Path.exists, (work / "targets" / f"{at:05d}.npz" for at in itertools.count())))
+    tokenizer = make_tokenizer(definition, 512)
+    words = whole_words(tokenizer)
+    word_vectors = embed_shards(words, work / "words")
+    questions, groups, vectors = written(options.data, work, options.existing_targets)
+    targets = Targets(paths, [word_vectors, vectors])
+    first = targets.known + len(words)
+    texts = [text for text in corpus if text.target < targets.known]
+    texts += [Text(word, "en", targets.known + at) for at, word in enumerate(words)]
+    texts += [Text(question, "en", first + at) for at, question in enumerate(questions)]
+    examples = make_examples(texts, tokenizer)
+    # Rows of English texts and words, so that a neighbour's row is its place among the examples.
+    english = [example for example, text in zip(examples, texts, strict=True) if text.lang == "en"][:first]
+    short = [row for row, example in enumerate(english) if len(example.ids) <= 32]
+    seeds = np.random.default_rng(5).choice(short, min(CORPUS_GROUPS, len(short)), replace=False)
+    near = [[english[row] for row in group] for group in nearest_groups(targets.sentence[:first], seeds)]
+    near += [[examples[len(examples) - len(questions) + row] for row in group] for group in groups]
+    fits = lambda example: len(example.ids) < LONGEST_TRAINED  # noqa: E731
+    return list(filter(fits, examples)), [group for group in near if all(map(fits, group))], targets
+
+
 def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     work = options.out.parent.parent / ".nearfield" / "embed"
-    corpus = load_corpus(options.data, work)
-    if options.existing_targets:
-        paths = []
-        while (path := work / "targets" / f"{len(paths):05d}.npz").exists():
-            paths.append(path)
-    else:
-        paths = make_targets(corpus, work, options.shards)
     student, definition = student_for(options, work)
-    targets = Targets(paths)
-    tokenizer = make_tokenizer(definition, 512)
-    examples = make_examples(corpus, tokenizer, len(targets.sentence), LONGEST_TRAINED)
-    print(f"{len(examples)} texts, {len(paths)} shards, shape {options.shape}", flush=True)
+    examples, groups, targets = gather(options, work, definition)
+    print(f"{len(examples)} texts, {len(groups)} neighbourhoods, shape {options.shape}", flush=True)
     plan = Plan(steps=options.steps, minutes=options.minutes)
-    student = train(student, examples, targets, plan, work / options.shape)
-    export(options, student, definition, len(examples))
+    student, seen = train(student, examples, groups, targets, plan, work / options.shape)
+    export(options, student, definition, seen)
 
 
 if __name__ == "__main__":

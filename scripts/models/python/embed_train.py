@@ -1,11 +1,14 @@
-"""Distils a student: the teacher's sentence vectors, its word states and the similarities within a batch.
+"""Distils a student: the teacher's sentence vectors, its word states and the similarities among texts.
 
+A step sees texts drawn at random and whole neighbourhoods: far texts teach the map, near ones the order on it.
 Translations get the teacher's vector of their English text, so that languages meet in one space. Runs for a
-number of steps or minutes, whichever ends first; resumes from its last checkpoint.
+number of steps or minutes, whichever ends first; resumes from its last checkpoint. What comes out is the running
+average of the weights.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 import time
@@ -26,32 +29,42 @@ from encoder import Encoder
 from fakequant import fake_quantize
 from measure import padded
 
-
 CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
 class Plan:
-    steps: int = 4000
+    steps: int = 12_000
     minutes: float = 600
-    batch: int = 64
+    batch: int = 48
+    """Texts drawn at random a step."""
+    groups: int = 8
+    """Neighbourhoods a step."""
     rate: float = 2e-4
-    warmup: float = 0.04
-    quantize_from: float = 0.85
+    table_rate: float = 1.5e-3
+    """Rows of the word table are 25 times the size of a product's weights, and Adam's steps are not."""
+    warmup: float = 0.03
+    quantize_from: float = 0.6
     """Fraction of the run after which weights and activations are fake-quantised."""
+    average: float = 0.998
     seed: int = 11
-    checkpoint_seconds: float = 180
-    word_weight: float = 1.0
-    sentence_weight: float = 10.0
+    checkpoint_seconds: float = 120
+    word_weight: float = 0.5
+    sentence_weight: float = 6.0
     relation_weight: float = 300.0
+    near_weight: float = 100.0
 
 
 class Targets:
-    """The teacher's shards, read from disk; only rows that exist are trained on."""
+    """The teacher's vectors: the corpus's shards with word states, then rows of vectors alone."""
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], more: list[NDArray[np.float16]]) -> None:
         shards = [np.load(path) for path in paths]
-        self.sentence = np.concatenate([shard["sentence"] for shard in shards])
+        corpus = np.concatenate([shard["sentence"] for shard in shards])
+        self.known = len(corpus)
+        """Rows of the corpus; those after it have no word states."""
+        rows = np.concatenate([corpus, *more]).astype(np.float32)
+        self.sentence = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         self.words = np.concatenate([shard["words"] for shard in shards])
         counts = np.concatenate([shard["counts"] for shard in shards])
         self.ends = np.cumsum(counts)
@@ -60,6 +73,8 @@ class Targets:
         self.variance = float(self.words[:: max(1, len(self.words) // 20000)].astype(np.float32).var(axis=0).sum())
 
     def word_states(self, row: int) -> NDArray[np.float16]:
+        if row >= self.known:
+            return self.words[:0]
         return self.words[self.starts[row] : self.ends[row]]
 
 
@@ -71,120 +86,187 @@ class Example:
     english: bool
 
 
-def make_examples(corpus: list[Text], tokenizer: Tokenizer, known: int, longest: int) -> list[Example]:
-    texts = [text for text in corpus if text.target < known]
+def make_examples(texts: list[Text], tokenizer: Tokenizer) -> list[Example]:
     encodings: list[Encoding] = tokenizer.encode_batch([text.text for text in texts])
     return [
         Example(encoding.ids, word_slots(encoding), text.target, text.lang == "en")
         for encoding, text in zip(encodings, texts, strict=True)
-        if len(encoding.ids) < longest
     ]
 
 
-def batches(examples: list[Example], plan: Plan) -> Iterator[list[Example]]:
+Group = list[Example]
+
+
+def random_batches(examples: list[Example], size: int, seed: int) -> Iterator[list[Example]]:
     """For ever: shuffled, then cut into batches of like length, long batches of fewer rows."""
-    rng = random.Random(plan.seed)
+    rng = random.Random(seed)
     while True:
         order = list(range(len(examples)))
         rng.shuffle(order)
-        pool = plan.batch * 50
+        pool = size * 50
         for start in range(0, len(order), pool):
             part = sorted(order[start : start + pool], key=lambda at: len(examples[at].ids))
-            cut = [part[at : at + plan.batch] for at in range(0, len(part), plan.batch)]
+            cut = [part[at : at + size] for at in range(0, len(part), size)]
             rng.shuffle(cut)
             for rows in cut:
-                halves = 1 + len(examples[rows[-1]].ids) // 48
-                size = math.ceil(len(rows) / halves)
-                for at in range(0, len(rows), size):
-                    yield [examples[row] for row in rows[at : at + size]]
+                parts = 1 + len(examples[rows[-1]].ids) // 48
+                each = math.ceil(len(rows) / parts)
+                for at in range(0, len(rows), each):
+                    yield [examples[row] for row in rows[at : at + each]]
 
 
-def losses(model: Encoder, batch: list[Example], targets: Targets, device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns (1 - cosine, squared error of similarities, relative error of word states)."""
+def group_batches(groups: list[Group], size: int, seed: int) -> Iterator[list[Group]]:
+    """For ever: neighbourhoods of like length together."""
+    rng = random.Random(seed)
+    longest = [max(len(example.ids) for example in group) for group in groups]
+    while True:
+        order = list(range(len(groups)))
+        rng.shuffle(order)
+        for start in range(0, len(order), size * 40):
+            part = sorted(order[start : start + size * 40], key=lambda at: longest[at])
+            cut = [part[at : at + size] for at in range(0, len(part), size)]
+            rng.shuffle(cut)
+            for rows in cut:
+                yield [groups[row] for row in rows]
+
+
+def forward(model: Encoder, batch: list[Example]) -> tuple[Tensor, Tensor]:
+    device = next(model.parameters()).device
     ids, mask = padded([example.ids for example in batch])
-    states, vectors = model(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
-    wanted = torch.from_numpy(targets.sentence[[e.target for e in batch]].astype(np.float32)).to(device)
-    wanted = F.normalize(wanted, dim=-1)
+    return model(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+
+
+def losses(
+    model: Encoder, batch: list[Example], groups: list[Group], targets: Targets
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Returns (1 - cosine, squared error of similarities: all, near; relative error of word states)."""
+    states, vectors = forward(model, batch)
+    members = [example for group in groups for example in group]
+    if members:
+        vectors = torch.cat([vectors, forward(model, members)[1]])
+    device = vectors.device
+    rows = [example.target for example in (*batch, *members)]
+    wanted = torch.from_numpy(targets.sentence[rows]).to(device)
     sentence = 1 - (vectors * wanted).sum(-1).mean()
-    relation = (vectors @ vectors.T - wanted @ wanted.T).square().mean()
+    truth = wanted @ wanted.T
+    error = (vectors @ vectors.T - truth).square()
+    # Near: kin by the teacher's own word, wherever in the batch; itself and its translation are not.
+    near = (truth > 0.4) & (truth < 0.999)
+    return sentence, error.mean(), (error * near).sum() / near.sum().clamp(min=1), word_loss(states, batch, targets)
+
+
+def word_loss(states: Tensor, batch: list[Example], targets: Targets) -> Tensor:
     rows = [
         row
         for row, example in enumerate(batch)
         if example.english and len(targets.word_states(example.target)) == example.slots[-1] + 1
     ]
     if not rows:
-        return sentence, relation, sentence.new_zeros(())
+        return states.new_zeros(())
     means, _ = word_means(states[rows], [batch[row].slots for row in rows])
     truth = np.concatenate([targets.word_states(batch[row].target) for row in rows]).astype(np.float32)
-    word = (means - torch.from_numpy(truth).to(device)).square().sum(-1).mean() / targets.variance
-    return sentence, relation, word
+    return (means - torch.from_numpy(truth).to(states.device)).square().sum(-1).mean() / targets.variance
 
 
-def rate_at(progress: float, plan: Plan) -> float:
-    """Linear warm-up, then cosine to a twentieth."""
-    if progress < plan.warmup:
-        return plan.rate * (progress + 1e-3) / plan.warmup
-    turn = (progress - plan.warmup) / (1 - plan.warmup)
-    return plan.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1, turn))))
+def rate_at(progress: float, warmup: float) -> float:
+    """Share of the full rate: linear warm-up, then cosine to a fiftieth."""
+    if progress < warmup:
+        return (progress + 1e-3) / warmup
+    turn = (progress - warmup) / (1 - warmup)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, turn)))
 
 
-def train(model: Encoder, examples: list[Example], targets: Targets, plan: Plan, work: Path) -> Encoder:
+def make_optimizer(model: Encoder, plan: Plan) -> torch.optim.Optimizer:
+    tables = [model.embeddings["word"].weight, model.embeddings["position"].weight]
+    others = [p for p in model.parameters() if all(p is not table for table in tables)]
+    groups = [
+        {"params": tables, "lr": plan.table_rate, "full": plan.table_rate, "weight_decay": 0.0},
+        {"params": [p for p in others if p.ndim > 1], "lr": plan.rate, "full": plan.rate, "weight_decay": 0.01},
+        {"params": [p for p in others if p.ndim == 1], "lr": plan.rate, "full": plan.rate, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+
+
+class Average:
+    """Exponential running average of a model's weights; young averages forget faster."""
+
+    def __init__(self, model: Encoder, decay: float) -> None:
+        self.model, self.decay = copy.deepcopy(model), decay
+
+    @torch.no_grad()
+    def add(self, model: Encoder, step: int) -> None:
+        keep = min(self.decay, (1 + step) / (20 + step))
+        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - keep)
+
+
+def train(
+    model: Encoder, examples: list[Example], groups: list[Group], targets: Targets, plan: Plan, work: Path
+) -> tuple[Encoder, int]:
+    """Returns (the averaged weights, texts processed)."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(plan.seed)
     model.to(device).train()
-    decay = [p for name, p in model.named_parameters() if p.ndim > 1 and "embeddings" not in name]
-    rest = [p for name, p in model.named_parameters() if p.ndim == 1 or "embeddings" in name]
-    groups = [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True)
+    optimizer, average = make_optimizer(model, plan), Average(model, plan.average)
     path = work / CHECKPOINT
-    step, spent, quantized = 0, 0.0, False
+    step, spent, seen, quantized = 0, 0.0, 0, False
     work.mkdir(parents=True, exist_ok=True)
     if path.exists():
         saved = torch.load(path, map_location=device)
         model.load_state_dict(saved["model"])
+        average.model.load_state_dict(saved["average"])
         optimizer.load_state_dict(saved["optimizer"])
-        step, spent = saved["step"], saved["spent"]
+        step, spent, seen = saved["step"], saved["spent"], saved["seen"]
         print(f"resuming at step {step}", flush=True)
     log = open(work / "train.log", "a", encoding="utf-8")
-    stream = batches(examples, plan)
-    for _ in range(step):
-        next(stream)
+    # Another seed at each resume: the data goes on in another order instead of being replayed.
+    texts = random_batches(examples, plan.batch, plan.seed + step)
+    near = group_batches(groups, plan.groups, plan.seed + step)
     since = saved_at = time.monotonic()
-    sums = np.zeros(4)
+    sums = np.zeros(5)
+
+    def save() -> None:
+        state = {
+            "model": model.state_dict(), "average": average.model.state_dict(), "optimizer": optimizer.state_dict(),
+            "step": step, "seen": seen, "spent": spent + time.monotonic() - since,
+        }  # fmt: skip
+        draft = path.with_suffix(".part")
+        torch.save(state, draft)
+        draft.rename(path)
+
     while (progress := max(step / plan.steps, (spent + time.monotonic() - since) / 60 / plan.minutes)) < 1:
         if progress >= plan.quantize_from and not quantized:
             fake_quantize(model)
             quantized = True
-        batch = next(stream)
+        batch, kin = next(texts), next(near)
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(progress, plan)
-        sentence, relation, word = losses(model, batch, targets, device)
-        loss = plan.sentence_weight * sentence + plan.relation_weight * relation + plan.word_weight * word
+            group["lr"] = group["full"] * rate_at(progress, plan.warmup)
+        sentence, relation, close, word = losses(model, batch, kin, targets)
+        loss = (
+            plan.sentence_weight * sentence
+            + plan.relation_weight * relation
+            + plan.near_weight * close
+            + plan.word_weight * word
+        )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
-        sums += [sentence.item(), relation.item(), word.item(), len(batch)]
+        average.add(model, step)
+        count = len(batch) + sum(map(len, kin))
+        seen += count
+        sums += [sentence.item(), relation.item(), close.item(), word.item(), count]
         now = time.monotonic()
         if step % 25 == 0:
             mean = sums / 25
-            line = f"step {step}  {progress:.1%}  1-cos {mean[0]:.4f}  relation {mean[1]:.5f}  word {mean[2]:.3f}"
-            line += f"  {sums[3]:.0f} texts  {spent + now - since:.0f} s"
+            line = f"step {step}  {progress:.1%}  1-cos {mean[0]:.4f}  relation {mean[1]:.5f}  near {mean[2]:.5f}"
+            line += f"  word {mean[3]:.3f}  {sums[4]:.0f} texts  {spent + now - since:.0f} s"
             print(line, flush=True)
             print(line, file=log, flush=True)
             sums[:] = 0
         if now - saved_at > plan.checkpoint_seconds:
             saved_at = now
-            save(path, model, optimizer, step, spent + now - since)
-    save(path, model, optimizer, step, spent + time.monotonic() - since)
+            save()
+    save()
     log.close()
-    return model.eval()
-
-
-def save(path: Path, model: Encoder, optimizer: torch.optim.Optimizer, step: int, spent: float) -> None:
-    draft = path.with_suffix(".part")
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}
-    torch.save(state, draft)
-    draft.rename(path)
-
+    return average.model.eval(), seen
