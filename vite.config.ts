@@ -11,6 +11,8 @@ import { createCsp } from './runtime/policy/csp.ts';
 
 const ROOT: string = fileURLToPath(new URL('./', import.meta.url));
 const MODEL = 'all-minilm-l6-v2';
+/** The cache's guard; a page without its files finds exact repeats only. */
+const GUARD = 'nearfield-guard';
 
 interface ModelManifest {
   readonly id: string;
@@ -20,8 +22,7 @@ interface ModelManifest {
   readonly files: readonly { path: string; bytes: number; role: string; sha256: string }[];
 }
 
-const modelFolder: string = join(ROOT, 'models', MODEL);
-const manifest = JSON.parse(readFileSync(join(modelFolder, 'manifest.json'), 'utf8')) as ModelManifest;
+const manifest: ModelManifest = readManifest(MODEL);
 
 /** An edge worker elsewhere, as `https://host`; empty when it serves the page itself. */
 const edgeUrl: string = process.env.NEARFIELD_EDGE_URL ?? '';
@@ -90,7 +91,11 @@ const config: UserConfig = defineConfig({
 });
 export default config;
 
-/** The page's model under `models/<id>/`: from the repository in development, copied into a build. */
+function readManifest(id: string): ModelManifest {
+  return JSON.parse(readFileSync(join(ROOT, 'models', id, 'manifest.json'), 'utf8')) as ModelManifest;
+}
+
+/** The page's models under `models/<id>/`: from the repository in development, copied into a build. */
 function servesModels(): Plugin {
   let outDir = '';
   return {
@@ -114,10 +119,13 @@ function servesModels(): Plugin {
     writeBundle(options) {
       // The service worker is a build of its own into the same folder; one copy is enough.
       if (options.dir !== outDir) return;
-      for (const path of ['manifest.json', 'NOTICE', ...manifest.files.map((file) => file.path)]) {
-        const target = join(outDir, 'models', MODEL, path);
-        mkdirSync(dirname(target), { recursive: true });
-        copyFileSync(join(modelFolder, path), target);
+      for (const id of [MODEL, GUARD]) {
+        const files = readManifest(id).files.map((file) => file.path);
+        for (const path of ['manifest.json', 'NOTICE', ...files]) {
+          const target = join(outDir, 'models', id, path);
+          mkdirSync(dirname(target), { recursive: true });
+          copyFileSync(join(ROOT, 'models', id, path), target);
+        }
       }
     },
   };

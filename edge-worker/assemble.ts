@@ -3,7 +3,7 @@
 import type { Client } from '@libsql/client';
 import type { Context } from 'hono';
 import { createRuntime, type Embedder, type Receipt, type Tier } from 'nearfield';
-import { type CacheStore, createSemanticCache } from 'nearfield/cache';
+import { type CacheStore, createSemanticCache, type Guard } from 'nearfield/cache';
 import { createEgress, createPolicy, createReceiptBook, type PlatformFetch } from 'nearfield/policy';
 import { createAnswerer } from 'nearfield/tasks';
 import { createCollector, createMemoryCollectorStore } from 'nearfield/telemetry';
@@ -19,6 +19,8 @@ export interface EdgeParts {
   readonly settings: EdgeSettings;
   readonly embedder: Embedder;
   readonly cacheStore: CacheStore | Promise<CacheStore>;
+  /** Checks that a kept question asks the same. Without one the cache relies on similarity and its verifier. */
+  readonly guard?: Guard | undefined;
   /** Tiers beside Bedrock, which the settings name; the hosts of all become the egress list. */
   readonly tiers?: readonly Tier[] | undefined;
   readonly generator?: LocalGenerator | undefined;
@@ -53,6 +55,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
   const cache = createSemanticCache({
     store: parts.cacheStore,
     embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
+    guard: parts.guard,
   });
   // Has what is kept read now; a cache that cannot be read is a miss later, not a failure here.
   await cache.stats().catch(() => {});

@@ -8,7 +8,7 @@ import { type HttpBindings, serve } from '@hono/node-server';
 import { type Client, createClient } from '@libsql/client';
 import { type Embedder, NearfieldError, type Tier } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
-import { createNodeEmbedder } from 'nearfield/engine/node';
+import { createNodeEmbedder, createNodeGuard } from 'nearfield/engine/node';
 import type { LocalGenerator } from 'nearfield/tiers/device';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, type Env, readSettings } from './env.ts';
@@ -49,6 +49,7 @@ export async function startEdge(options: StartEdgeOptions = {}): Promise<Running
   const edge = await assembleEdge({
     settings,
     embedder,
+    guard: createNodeGuard(),
     cacheStore: openLibsqlCacheStore(await cacheDatabase(settings, options.dataFolder)),
     database: await edgeDatabase(settings, options.dataFolder),
     durableReceipts: true,

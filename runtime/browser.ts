@@ -2,7 +2,7 @@
 // OPFS, receipts in IndexedDB. Everything here can be handed to `createRuntime` by hand instead.
 import { openBrowserCacheStore } from './cache/browser.ts';
 import { createSemanticCache } from './cache/index.ts';
-import { createBrowserEmbedder } from './engine/browser.ts';
+import { createBrowserEmbedder, createBrowserGuard } from './engine/browser.ts';
 import type { LoadEvent } from './models.ts';
 import {
   createEgress,
@@ -24,6 +24,8 @@ export interface PageRuntimeOptions {
   readonly models: string | URL;
   /** Default `all-minilm-l6-v2`. */
   readonly model?: string | undefined;
+  /** The cache's guard: another folder under `models`, or `false` for none. Default `nearfield-guard`. */
+  readonly guard?: string | false | undefined;
   /** Default `'balanced'`. */
   readonly policy?: PolicyDocument | PresetName | undefined;
   /** Your edge worker. Without one the page reaches nobody but the models' host. */
@@ -56,6 +58,10 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
     signal,
     onProgress,
   });
+  const guardId = options.guard ?? 'nearfield-guard';
+  const guard = guardId === false ? undefined : openGuard(models, guardId);
+  // Now, while the network is there; a near match tries again.
+  void guard?.warm().catch(() => undefined);
   const far = edge === undefined ? [] : [createEdgeTier(edge)];
   const runtime = createRuntime({
     tiers: [
@@ -68,10 +74,16 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
     cache: createSemanticCache({
       store: openBrowserCacheStore({ name }),
       embed: async (texts, call) => (await embedder.embed(texts, call)).embeddings,
+      guard,
     }),
     embedder,
     consent: options.consent,
     telemetry: options.telemetry,
   });
   return { ...runtime, embedder };
+}
+
+function openGuard(models: URL, id: string): ReturnType<typeof createBrowserGuard> {
+  const manifest = new URL(`${id}/manifest.json`, models.href.replace(/\/*$/, '/'));
+  return createBrowserGuard({ manifest, fetch: createFileFetch({ allowHosts: [manifest.host] }) });
 }

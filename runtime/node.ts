@@ -2,7 +2,7 @@
 // `createRuntime` by hand instead; nothing here reaches the network unless an edge tier is handed in.
 import { createSemanticCache } from './cache/index.ts';
 import { openLibsqlCacheStore } from './cache/libsql.ts';
-import { createNodeEmbedder, type NodeEmbedderOptions } from './engine/node.ts';
+import { createNodeEmbedder, createNodeGuard, type NodeEmbedderOptions } from './engine/node.ts';
 import {
   createEgress,
   createPolicy,
@@ -18,6 +18,8 @@ import type { Embedder, TelemetryRecorder, Tier, TierKind } from './types.ts';
 export interface NodeRuntimeOptions {
   /** Passed to the embedder: model id or folder, threads, progress. */
   readonly engine?: NodeEmbedderOptions | undefined;
+  /** The cache's guard: another model's id or folder, or `false` for none. Default `nearfield-guard`. */
+  readonly guard?: string | false | undefined;
   /** Default `'balanced'`. */
   readonly policy?: PolicyDocument | PresetName | undefined;
   /** libSQL URL of the cache, `file:…` or `:memory:`. Default `:memory:`. */
@@ -47,6 +49,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
     cache: createSemanticCache({
       store: await openLibsqlCacheStore({ url: options.cacheUrl ?? ':memory:' }),
       embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
+      guard: options.guard === false ? undefined : createNodeGuard({ model: options.guard }),
     }),
     embedder,
     consent: options.consent,

@@ -1,4 +1,5 @@
-// Owns the similarity a match must have before a scope has shown anything itself, and what is known of it.
+// Owns what is known before a scope has shown anything itself: how similarity and guard weigh together, and how
+// sure a match must then be. Learned from no restricted data.
 
 /**
  * Cosine of all-MiniLM-L6-v2. Measured behind the verifier: on STS-B in English, Spanish and Portuguese (open data)
@@ -7,3 +8,26 @@
  * only by a scope's own observations, which take over. See docs/cache.md.
  */
 export const SHIPPED_THRESHOLD: number = 0.94;
+
+/**
+ * As {@link SHIPPED_THRESHOLD}, for confidences of {@link confidenceOf}: similarity 0.94 where the guard is sure, 0.963
+ * where it is of two minds, 0.998 where it is sure of the contrary.
+ */
+export const SHIPPED_GUARDED_THRESHOLD: number = 0.7357;
+
+/** What the guard's logit weighs against nearness, the logarithm of how many times nearer than cosine 0 a match is. */
+const GUARD_WEIGHT = 0.5;
+/** A guard can hardly vouch for a match that is not near, but it can speak against one that is. */
+const GUARD_LOGITS: readonly [number, number] = [-8, 1];
+/** Sums from 0 to here are spread over confidences 0.5 to 1. */
+const MOST = 7;
+
+/** How sure a match is, 0.5…1 and rising in both; the similarity itself where no guard was asked. */
+export function confidenceOf(similarity: number, guard: number | undefined): number {
+  if (guard === undefined) return similarity;
+  const nearness = -Math.log(Math.max(1 - similarity, 1e-3));
+  const logit = Math.log(Math.max(guard, 1e-6) / Math.max(1 - guard, 1e-6));
+  const [low, high] = GUARD_LOGITS;
+  const sum = nearness + GUARD_WEIGHT * Math.min(high, Math.max(low, logit));
+  return 0.5 + 0.5 * Math.min(1, Math.max(0, sum / MOST));
+}

@@ -1,7 +1,7 @@
 // Owns the promise "at most this share of similar hits is wrong": which confidence a match must have, for a
 // scope and a kind of question, given what was seen to be right and wrong there.
 //
-// Method. Matches are binned by similarity. A threshold is the hypothesis "of the matches at or above it more
+// Method. Matches are binned by confidence: similarity, or what similarity and guard say together. A threshold is the hypothesis "of the matches at or above it more
 // than `target` are wrong", tested with the exact binomial test. Thresholds are walked from the highest down,
 // each walk ending at the first it cannot reject; walks start where 1, 2 and 4 times the least number of
 // matches that could show the target lie above, and share the error of 1 - certainty. Where a walk starts
@@ -11,7 +11,7 @@
 // matches drawn like those observed: every match below the threshold is seen when its request is answered anew,
 // of those above only the explored share, which weighs the sample toward the worse. Until a scope has as many
 // observations as a proof takes, a shipped threshold stands, raised as soon as they speak against it.
-import { SHIPPED_THRESHOLD } from './calibration.ts';
+import { SHIPPED_GUARDED_THRESHOLD, SHIPPED_THRESHOLD } from './calibration.ts';
 import { leastTrials, rateIsAbove, rateIsAtMost } from './statistics.ts';
 
 export interface BoundOptions {
@@ -28,20 +28,22 @@ export interface BoundPlace {
   readonly scopeHash: string;
   /** What is asked for, as `reading.ts` tells it. */
   readonly kind: string;
+  /** Confidence is that of similarity and guard together: another scale, learned for itself. */
+  readonly guarded?: boolean | undefined;
 }
 
 export interface ErrorBound {
-  /** The least similarity at which the bound holds; Infinity where it holds nowhere. */
+  /** The least confidence at which the bound holds; Infinity where it holds nowhere. */
   threshold(place: BoundPlace): number;
   /** Notes one match. Returns the row to keep. */
-  observe(place: BoundPlace, similarity: number, right: boolean): Readonly<Record<string, string>>;
+  observe(place: BoundPlace, confidence: number, right: boolean): Readonly<Record<string, string>>;
   /** Forgets a scope. Returns the keys of its rows. */
   forget(scopeHash: string): readonly string[];
 }
 
 export const BOUND_PREFIX = 'bound/';
 
-/** Similarities from {@link LEAST_BINNED} to 1 in equal bins; a threshold is a bin's lower edge. */
+/** Confidences from {@link LEAST_BINNED} to 1 in equal bins; a threshold is a bin's lower edge. */
 export const BINS = 100;
 const LEAST_BINNED = 0.5;
 /** Past this many observations all are halved, so that a scope that changed is learned anew. Unmeasured. */
@@ -62,28 +64,29 @@ export function createErrorBound(options: BoundOptions, kept: ReadonlyMap<string
     if (bins !== undefined) places.set(key, bins);
   }
 
-  function thresholdOf(key: string): number {
+  function thresholdOf(key: string, start: number): number {
     const own = places.get(key) ?? emptyBins();
     const least = leastTrials(target, certainty);
     if (own.total >= STARTS[0]! * least) {
       const shown = lowestThreshold(own, target, certainty);
       if (shown < Number.POSITIVE_INFINITY) return shown;
     }
-    return shipped ? unrefuted(own, SHIPPED_THRESHOLD, target, certainty) : Number.POSITIVE_INFINITY;
+    return shipped ? unrefuted(own, start, target, certainty) : Number.POSITIVE_INFINITY;
   }
 
   return {
     threshold(place) {
       const key = keyOf(place);
-      const known = thresholds.get(key) ?? thresholdOf(key);
+      const start = place.guarded === true ? SHIPPED_GUARDED_THRESHOLD : SHIPPED_THRESHOLD;
+      const known = thresholds.get(key) ?? thresholdOf(key, start);
       thresholds.set(key, known);
       return known;
     },
-    observe(place, similarity, right) {
+    observe(place, confidence, right) {
       const key = keyOf(place);
       const bins = places.get(key) ?? emptyBins();
       places.set(key, bins);
-      (right ? bins.right : bins.wrong)[binOf(similarity)]! += 1;
+      (right ? bins.right : bins.wrong)[binOf(confidence)]! += 1;
       bins.total += 1;
       if (bins.total > FORGETS_AT) halve(bins);
       thresholds.delete(key);
@@ -148,14 +151,14 @@ function edgeOf(bin: number): number {
   return LEAST_BINNED + (bin * (1 - LEAST_BINNED)) / BINS;
 }
 
-function binOf(similarity: number): number {
+function binOf(confidence: number): number {
   // The nudge keeps an edge in the bin it opens.
-  const bin = Math.floor(((similarity - LEAST_BINNED) / (1 - LEAST_BINNED)) * BINS + 1e-9);
+  const bin = Math.floor(((confidence - LEAST_BINNED) / (1 - LEAST_BINNED)) * BINS + 1e-9);
   return Math.min(BINS - 1, Math.max(0, bin));
 }
 
 function keyOf(place: BoundPlace): string {
-  return `${BOUND_PREFIX}${place.scopeHash}/${place.kind}`;
+  return `${BOUND_PREFIX}${place.scopeHash}/${place.kind}${place.guarded === true ? '+guard' : ''}`;
 }
 
 function emptyBins(): Bins {

@@ -1,5 +1,7 @@
-// Owns the decision on what the index found: the verifier, what was reported wrong, the guard, then either
-// a fixed similarity or the learned bound. Reads no store.
+// Owns the decision on what the index found: what was reported wrong, the verifier, the guard, then either a
+// fixed similarity or the learned bound on what similarity and guard say together. Reads no store.
+import { isAbortError } from '../errors.ts';
+import { confidenceOf } from './calibration.ts';
 import type { Match } from './catalogue.ts';
 import type { BoundPlace, ErrorBound } from './error-bound.ts';
 import type { QueryKeys } from './keys.ts';
@@ -12,7 +14,8 @@ import { verifyReadings } from './verify.ts';
 export interface Trial {
   readonly entryId: string;
   readonly place: BoundPlace;
-  readonly similarity: number;
+  /** Similarity, or what similarity and guard say together. */
+  readonly confidence: number;
 }
 
 export interface Verdict {
@@ -38,6 +41,16 @@ const LEAST_SIMILARITY = 0.5;
 /** Share of acceptable matches that are asked again all the same, to see whether the bound still holds. */
 const EXPLORE_SHARE = 0.02;
 
+/** Verified neighbours the guard is asked about; the surest of them is weighed. */
+const MOST_GUARDED = 3;
+
+/** A neighbour without a difference that the verifier knows, and what the guard said of it. */
+interface Candidate {
+  readonly match: Match;
+  readonly guard: number | undefined;
+  readonly confidence: number;
+}
+
 export function createJudge(options: SemanticCacheOptions, dependencies: JudgeDependencies): Judge {
   const { threshold, guard, guardThreshold = 0.5 } = options;
   const { bound, isReportedWrong, random } = dependencies;
@@ -49,19 +62,39 @@ export function createJudge(options: SemanticCacheOptions, dependencies: JudgeDe
     return refusal === undefined ? undefined : `differs-${refusal}`;
   }
 
-  function weigh(keys: QueryKeys, asked: Reading, match: Match): Verdict {
-    const place = { scopeHash: keys.scopeHash, kind: asked.asks };
-    const trial = { entryId: match.head.id, place, similarity: match.similarity };
-    if (threshold !== undefined) return { serve: true, reason: 'similar', match, trial };
-    if (match.similarity < bound.threshold(place)) return { serve: false, reason: 'uncertain', match, trial };
-    if (random() < EXPLORE_SHARE) return { serve: false, reason: 'explored', match, trial };
-    return { serve: true, reason: 'similar', match, trial };
+  async function examine(keys: QueryKeys, match: Match, signal?: AbortSignal): Promise<Candidate> {
+    const said = guard && (await guard(keys.text, match.head.text, { signal }));
+    if (said !== undefined && !(said >= 0 && said <= 1)) throw new RangeError(`The guard said ${said}.`);
+    return { match, guard: said, confidence: confidenceOf(match.similarity, said) };
   }
 
-  async function askGuard(keys: QueryKeys, verdict: Verdict, signal?: AbortSignal): Promise<Verdict> {
-    if (guard === undefined || !verdict.serve || verdict.match === undefined) return verdict;
-    const same = await guard(keys.text, verdict.match.head.text, { signal });
-    return same >= guardThreshold ? verdict : { ...verdict, serve: false, reason: 'guard' };
+  /** A guard that fails leaves the match unexamined, and that is no hit. */
+  async function examineAll(
+    keys: QueryKeys,
+    matches: readonly Match[],
+    signal?: AbortSignal,
+  ): Promise<readonly Candidate[] | undefined> {
+    try {
+      return await Promise.all(matches.map((match) => examine(keys, match, signal)));
+    } catch (error) {
+      if (isAbortError(error) || signal?.aborted) throw error;
+      return undefined;
+    }
+  }
+
+  function weigh(keys: QueryKeys, asked: Reading, { match, guard: said, confidence }: Candidate): Verdict {
+    const place = { scopeHash: keys.scopeHash, kind: asked.asks, guarded: said !== undefined };
+    const trial = { entryId: match.head.id, place, confidence };
+    if (threshold !== undefined) {
+      const refused = said !== undefined && said < guardThreshold;
+      return { serve: !refused, reason: refused ? 'guard' : 'similar', match, trial };
+    }
+    if (confidence < bound.threshold(place)) {
+      const refused = said !== undefined && said < guardThreshold;
+      return { serve: false, reason: refused ? 'guard' : 'uncertain', match, trial };
+    }
+    if (random() < EXPLORE_SHARE) return { serve: false, reason: 'explored', match, trial };
+    return { serve: true, reason: 'similar', match, trial };
   }
 
   return {
@@ -69,14 +102,19 @@ export function createJudge(options: SemanticCacheOptions, dependencies: JudgeDe
       const [nearest] = matches;
       if (nearest === undefined) return { serve: false, reason: 'empty' };
       const asked = readText(keys.text);
+      const verified: Match[] = [];
       let refused: CacheReason | undefined;
       for (const match of matches) {
-        if (match.similarity < least) break;
+        if (match.similarity < least || verified.length === (guard === undefined ? 1 : MOST_GUARDED)) break;
         const why = whyNot(keys, asked, match);
-        if (why === undefined) return await askGuard(keys, weigh(keys, asked, match), signal);
+        if (why === undefined) verified.push(match);
         refused ??= why;
       }
-      return { serve: false, reason: refused ?? 'far', match: nearest };
+      if (verified.length === 0) return { serve: false, reason: refused ?? 'far', match: nearest };
+      const candidates = await examineAll(keys, verified, signal);
+      if (candidates === undefined) return { serve: false, reason: 'guard-failed', match: verified[0] };
+      const surest = candidates.reduce((best, next) => (next.confidence > best.confidence ? next : best));
+      return weigh(keys, asked, surest);
     },
   };
 }

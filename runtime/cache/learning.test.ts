@@ -101,4 +101,52 @@ describe('feedback', () => {
     expect((await cache.lookup(ask('the capital of France, what is it'))).reason).toBe('guard');
     expect(asked).toEqual([['the capital of France, what is it', 'what is the capital of France']]);
   });
+
+  it('weighs similarity and guard together: neither a sure guard nor a near text is enough alone', async () => {
+    const [kept, asked] = [
+      'red green blue white black pink grey',
+      'red green blue white black pink grey now',
+    ];
+    const answered = async (guard: number, text: string): Promise<string> => {
+      const cache = create({ shipped: true, guard: async () => guard });
+      await cache.write(ask(kept), answerOf('answer'));
+      return (await cache.lookup(ask(text))).reason;
+    };
+    expect(await answered(0.99, asked)).toBe('similar');
+    expect(await answered(0.01, asked)).toBe('guard');
+    expect(await answered(0.99, 'red green blue brown')).toBe('uncertain');
+  });
+
+  it('asks about a few neighbours and takes the surest', async () => {
+    const cache = create({
+      threshold: 0.5,
+      guard: async (_asked, kept) => (kept.endsWith('gamma') ? 0.9 : 0.1),
+    });
+    for (const last of ['alpha', 'beta', 'gamma'])
+      await cache.write(ask(`one two three four ${last}`), answerOf(last));
+    const found = await cache.lookup(ask('one two three four'));
+    expect(found.answer).toEqual(answerOf('gamma'));
+  });
+
+  it.each([
+    ['fails', async () => Promise.reject(new Error('no model'))],
+    ['says what is no certainty', async () => Number.NaN],
+  ])('keeps to exact hits when the guard %s', async (_how, guard) => {
+    const cache = create({ threshold: 0.7, guard });
+    await cache.write(ask('what is the capital of France'), answerOf('Paris'));
+    expect((await cache.lookup(ask('the capital of France, what is it'))).reason).toBe('guard-failed');
+    expect((await cache.lookup(ask('what is the capital of France'))).reason).toBe('exact');
+  });
+
+  it('lets an abort through the guard', async () => {
+    const abort = new AbortController();
+    const guard = async (): Promise<number> => {
+      abort.abort();
+      throw abort.signal.reason;
+    };
+    const cache = create({ threshold: 0.7, guard });
+    await cache.write(ask('what is the capital of France'), answerOf('Paris'));
+    const left = cache.lookup(ask('the capital of France, what is it'), { signal: abort.signal });
+    await expect(left).rejects.toMatchObject({ name: 'AbortError' });
+  });
 });

@@ -43,12 +43,12 @@ export function createLearning(bound: ErrorBound, kept: ReadonlyMap<string, stri
       awaited.delete(queryId);
       return trial;
     },
-    observe: (trial, right) => bound.observe(trial.place, trial.similarity, right),
+    observe: (trial, right) => bound.observe(trial.place, trial.confidence, right),
     feedback(entryId, right) {
       const serving = servings.get(entryId);
       servings.delete(entryId);
       const { queryId, trial } = serving ?? {};
-      const rows = trial === undefined ? {} : bound.observe(trial.place, trial.similarity, right);
+      const rows = trial === undefined ? {} : bound.observe(trial.place, trial.confidence, right);
       if (right) return { rows, removeEntry: false };
       // Asked exactly, or unknown to have been asked otherwise: the answer itself is wrong.
       if (trial === undefined || queryId === undefined) {

@@ -26,6 +26,7 @@ export type CacheReason =
   | 'expired' // miss: found, but past its time and its time to be stale
   | 'too-old' // miss: found, but older or staler than the request allows
   | 'guard' // miss: the guard model says it is another question
+  | 'guard-failed' // miss: the guard model could not be asked
   | `differs-${Refusal}` // miss: the verifier refused the nearest neighbour
   | 'store-failed' // bypass
   | 'embed-failed' // bypass

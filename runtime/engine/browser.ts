@@ -5,6 +5,7 @@ import { type LoadEvent, type LoadedModel, loadModel, type Manifest, type ModelS
 import type { BackendId, Embedder, GuardedFetch } from '../types.ts';
 import { BACKEND_ORDER } from './backend.ts';
 import { choicesIn } from './choices.ts';
+import { type AskGuard, openGuardOnce } from './guard/index.ts';
 import type { MemoryBudget } from './memory.ts';
 import { type ChoiceStore, createLadder, type OpenRung, type Rung } from './session.ts';
 import { openWorkerEngine, type WorkerEngine } from './worker-client.ts';
@@ -77,6 +78,18 @@ export async function createBrowserEmbedder(options: BrowserEmbedderOptions): Pr
     },
     dispose: () => ladder.dispose(),
   };
+}
+
+/**
+ * The guard of a cache: does a kept question ask the same as a new one? Opens at the first question; a model that
+ * cannot be loaded fails questions, never the start.
+ */
+export function createBrowserGuard(
+  options: Pick<BrowserEmbedderOptions, 'manifest' | 'baseUrl' | 'fetch' | 'store' | 'onProgress'>,
+): AskGuard {
+  const store = options.store === null ? undefined : (options.store ?? createIndexedDbStore());
+  const { fetch, onProgress } = options;
+  return openGuardOnce(() => loadModel({ ...pick(options), fetch, store, onProgress }));
 }
 
 /** What each backend asks of the platform; the page asks, so that no worker is started for nothing. */
@@ -154,7 +167,9 @@ async function createModelSource(
   };
 }
 
-function pick(options: BrowserEmbedderOptions): Pick<BrowserEmbedderOptions, 'manifest' | 'baseUrl'> {
+function pick(
+  options: Pick<BrowserEmbedderOptions, 'manifest' | 'baseUrl'>,
+): Pick<BrowserEmbedderOptions, 'manifest' | 'baseUrl'> {
   const { manifest, baseUrl } = options;
   if (typeof manifest !== 'string' && !(manifest instanceof URL)) return { manifest, baseUrl };
   const url = new URL(manifest, location.href);

@@ -23,6 +23,7 @@ export {
 export { choicesIn } from './choices.ts';
 export { createLocalEmbedder, type LocalEmbedder, type LocalEmbedderOptions } from './embedder.ts';
 export { checkSession, checkTokenizer, type Golden, packRows, parseGolden } from './golden.ts';
+export { type AskGuard, createQuestionGuard, openGuardOnce, type QuestionGuard } from './guard/index.ts';
 export { kernel, kernelCompiled, kernelThreads } from './kernel-rows.ts';
 export { createMemoryBudget, type MemoryBudget } from './memory.ts';
 export { createOrtEncoder, type OrtEncoderOptions, type OrtModule } from './ort.ts';

@@ -8,6 +8,7 @@ import { type LoadEvent, type LoadedModel, loadModel, type Manifest } from '../m
 import type { Embedder, GuardedFetch } from '../types.ts';
 import type { BackendFactory } from './backend.ts';
 import { createLocalEmbedder } from './embedder.ts';
+import { type AskGuard, openGuardOnce } from './guard/index.ts';
 import { kernel, kernelThreads } from './kernel-rows.ts';
 import type { MemoryBudget } from './memory.ts';
 import { ortWasmNode } from './ort-node.ts';
@@ -16,6 +17,7 @@ import type { ChoiceStore } from './session.ts';
 export { createNodeFileStore } from '../model-files/node-files.ts';
 
 export const DEFAULT_MODEL = 'all-minilm-l6-v2';
+export const DEFAULT_GUARD = 'nearfield-guard';
 
 /** Rows tried in Node, best first. */
 export const nodeBackends: readonly BackendFactory[] = Object.freeze([kernelThreads, kernel, ortWasmNode]);
@@ -48,6 +50,14 @@ export async function createNodeEmbedder(options: NodeEmbedderOptions = {}): Pro
   const { backends = nodeBackends, threads, choices, contenders, memoryBudget, onFall } = options;
   const device = `node-${process.arch}-${cpus().length}-${cpus()[0]?.model ?? 'cpu'}`;
   return createLocalEmbedder({ model, backends, threads, choices, contenders, memoryBudget, onFall, device });
+}
+
+/**
+ * The guard of a cache: does a kept question ask the same as a new one? Opens at the first question; a model that
+ * cannot be loaded fails questions, never the start.
+ */
+export function createNodeGuard(options: Pick<NodeEmbedderOptions, 'model' | 'modelsFolder'> = {}): AskGuard {
+  return openGuardOnce(() => loadNodeModel({ ...options, model: options.model ?? DEFAULT_GUARD }));
 }
 
 /** The model's files from disk, verified. @throws as {@link createNodeEmbedder} */

@@ -4,6 +4,7 @@ import { describeModel, type FileRole, parseManifest } from '../models.ts';
 import type { Embedder } from '../types.ts';
 import type { BackendFactory } from './backend.ts';
 import { createLocalEmbedder } from './embedder.ts';
+import { type AskGuard, openGuardOnce } from './guard/index.ts';
 import { kernelCompiled } from './kernel-rows.ts';
 import { ortWasmCompiled } from './ort-workerd.ts';
 
@@ -50,6 +51,33 @@ export async function createWorkerdEmbedder(options: WorkerdEmbedderOptions): Pr
     defer: queueMicrotask,
     onFall: options.onFall,
   });
+}
+
+/** The guard's files, as modules of the script or read from its assets. */
+export type WorkerdGuardOptions = Pick<
+  WorkerdEmbedderOptions,
+  'manifest' | 'weights' | 'tokenizerJson' | 'golden'
+>;
+
+/**
+ * The guard of a cache: does a kept question ask the same as a new one? Opens at the first question; files that
+ * cannot be had fail questions, never the start.
+ */
+export function createWorkerdGuard(load: () => Promise<WorkerdGuardOptions>): AskGuard {
+  return openGuardOnce(async () => {
+    const options = await load();
+    return describeModel(parseManifest(options.manifest), guardFiles(options));
+  });
+}
+
+function guardFiles(options: WorkerdGuardOptions): ReadonlyMap<FileRole, Uint8Array<ArrayBuffer>> {
+  const { weights, tokenizerJson, golden } = options;
+  const given = { weights, tokenizer: tokenizerJson, golden };
+  return new Map(
+    Object.entries(given).flatMap(([role, value]) =>
+      value === undefined ? [] : [[role as FileRole, toBytes(value)] as const],
+    ),
+  );
 }
 
 function toBytes(value: string | ArrayBuffer | Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

@@ -1,7 +1,7 @@
 // Owns how this page gets its embedder: the model's files from the page's own site, verified and kept in
 // this browser, run in a worker.
 import type { Embedder } from 'nearfield';
-import { createBrowserEmbedder } from 'nearfield/engine/browser';
+import { createBrowserEmbedder, createBrowserGuard } from 'nearfield/engine/browser';
 import { createFileFetch } from 'nearfield/policy';
 
 /** The model's manifest beside the page, whatever folder the page is served from. */
@@ -21,5 +21,13 @@ export async function openEmbedder(
       if (event.type === 'download') onBytes(event.path, event.loadedBytes);
       if (event.type === 'kept-copy') onBytes(event.path, event.bytes);
     },
+  });
+}
+
+/** The cache's check that a kept question asks the same; comes with `warm`, or at the first near match. */
+export function openGuard(): ReturnType<typeof createBrowserGuard> {
+  return createBrowserGuard({
+    manifest: manifestUrl('nearfield-guard'),
+    fetch: createFileFetch({ allowHosts: [location.host] }),
   });
 }

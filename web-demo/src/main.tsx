@@ -5,7 +5,7 @@ import { render } from 'preact';
 import { AppView } from './app.tsx';
 import { createDocumentStore } from './documents/store.ts';
 import { edgeUrlOf } from './edge-url.ts';
-import { openEmbedder } from './engine.ts';
+import { openEmbedder, openGuard } from './engine.ts';
 import { createPageModel, type ModelFacts } from './model.ts';
 import { createAppRuntime } from './runtime.ts';
 import { watchInstall } from './shell/install.ts';
@@ -19,12 +19,15 @@ declare const __NEARFIELD_MODEL__: ModelFacts;
 watchInstall();
 watchNetwork();
 const model = createPageModel(__NEARFIELD_MODEL__, openEmbedder);
-const runtime = createAppRuntime({ model, edgeUrl: edgeUrlOf(document) });
+const guard = openGuard();
+const runtime = createAppRuntime({ model, guard, edgeUrl: edgeUrlOf(document) });
 const app = createApp({ runtime, store: createDocumentStore() });
 render(<AppView app={app} />, document.body);
 // The model comes now, so that the first question is fast and the network may be off from then on; but
 // after the service worker, which keeps the engine's own files as they pass.
 void registerWorker().then(async () => {
   await model.load();
+  // Without it the cache finds exact repeats only; each near match tries again.
+  await guard.warm().catch(() => {});
   await app.library.restore();
 });

@@ -1,7 +1,7 @@
 // Owns the real runtime behind the page: this device first, then the edge worker where there is one and the
 // person allows it. Opens nothing before it is needed; reaches nobody but the page's own site and the edge.
 import { type ChatRequest, createRuntime, type Tier, type TierKind } from 'nearfield';
-import { createSemanticCache } from 'nearfield/cache';
+import { createSemanticCache, type Guard } from 'nearfield/cache';
 import { openBrowserCacheStore } from 'nearfield/cache/browser';
 import {
   createEgress,
@@ -23,6 +23,8 @@ import { startReporting } from './reporting.ts';
 
 export interface AppRuntimeOptions {
   readonly model: PageModel;
+  /** The cache's check that a kept question asks the same. */
+  readonly guard?: Guard | undefined;
   /** Base URL of the edge worker; absent when there is none. */
   readonly edgeUrl?: URL | undefined;
 }
@@ -30,7 +32,7 @@ export interface AppRuntimeOptions {
 /** Answers of one browser are one scope: whoever uses it sees the same documents. */
 const SCOPE = 'this-browser';
 
-export function createAppRuntime({ model, edgeUrl }: AppRuntimeOptions): AppRuntime {
+export function createAppRuntime({ model, guard, edgeUrl }: AppRuntimeOptions): AppRuntime {
   const { embedder } = model;
   const answerer = afterIndexing(createAnswerer({ embedder }));
   const detector = createPatternDetector();
@@ -42,6 +44,7 @@ export function createAppRuntime({ model, edgeUrl }: AppRuntimeOptions): AppRunt
   const cache = createSemanticCache({
     store: openBrowserCacheStore({ name: 'demo' }),
     embed: async (texts, options) => (await embedder.embed(texts, options)).embeddings,
+    guard,
   });
   if (edgeUrl !== undefined) startReporting(telemetry, egress, edgeUrl);
   let consent: TierKind = 'device';

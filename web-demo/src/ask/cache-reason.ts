@@ -12,6 +12,7 @@ const KEYS: Readonly<Record<string, MessageKey>> = {
   'reported-wrong': 'reason.reported-wrong',
   expired: 'reason.expired',
   guard: 'reason.guard',
+  'guard-failed': 'reason.failed',
   policy: 'reason.policy',
   'no-cache': 'reason.off',
   'asked-bypass': 'reason.off',
