@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type LoadEvent, type LoadedModel, loadModel, type Manifest } from '../models.ts';
+import { type FileRole, type LoadEvent, type LoadedModel, loadModel, type Manifest } from '../models.ts';
 import type { Embedder, GuardedFetch } from '../types.ts';
 import type { BackendFactory } from './backend.ts';
 import { createLocalEmbedder } from './embedder.ts';
@@ -62,14 +62,17 @@ export function createNodeGuard(options: Pick<NodeEmbedderOptions, 'model' | 'mo
 
 /** The model's files from disk, verified. @throws as {@link createNodeEmbedder} */
 export async function loadNodeModel(
-  options: Pick<NodeEmbedderOptions, 'model' | 'modelsFolder' | 'signal' | 'onProgress'> = {},
+  options: Pick<NodeEmbedderOptions, 'model' | 'modelsFolder' | 'signal' | 'onProgress'> & {
+    /** Files wanted; none reads the manifest alone. */
+    readonly roles?: readonly FileRole[] | undefined;
+  } = {},
 ): Promise<LoadedModel> {
-  const { model = DEFAULT_MODEL, signal, onProgress } = options;
+  const { model = DEFAULT_MODEL, roles, signal, onProgress } = options;
   const given = typeof model === 'object' && 'manifest' in model ? model : undefined;
   const folder = given?.folder ?? modelFolder(model as string | URL, options.modelsFolder);
   const baseUrl = folderUrl(folder);
   const manifest = given?.manifest ?? new URL('manifest.json', baseUrl);
-  return await loadModel({ manifest, baseUrl, fetch: fetchFile, signal, onProgress });
+  return await loadModel({ manifest, baseUrl, fetch: fetchFile, roles, signal, onProgress });
 }
 
 function modelFolder(model: string | URL, modelsFolder: string | URL | undefined): string | URL {

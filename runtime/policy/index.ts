@@ -29,4 +29,4 @@ export {
   verifyReceipts,
 } from './receipts.ts';
 export { createRestorer, type Restorer, type RestorerOptions } from './restore.ts';
-export { createTaggerDetector, type TaggerDetectorOptions } from './tagger-detector.ts';
+export { createDetectors, createTaggerDetector, type TaggerDetectorOptions } from './tagger-detector.ts';

@@ -2,6 +2,7 @@
 // original's offsets. The tagger itself is handed in; a tagger that fails or is late ends on the device.
 import type { Span, SpanType, Tagger } from '../types.ts';
 import type { Detector } from './detector.ts';
+import { createPatternDetector } from './patterns.ts';
 import { readableViews } from './readable.ts';
 import { locate } from './view.ts';
 
@@ -50,4 +51,13 @@ function countWords(text: string): number {
     if (letters >= MIN_LETTERS) return letters;
   }
   return letters;
+}
+
+/** Patterns with the tagger when there is one; then every full date counts, unless `dates` says otherwise. */
+export function createDetectors(
+  tagger: TaggerDetectorOptions['tagger'] | undefined,
+  { dates = 'all' }: Pick<TaggerDetectorOptions, 'dates'> = {},
+): readonly Detector[] {
+  if (tagger === undefined) return [createPatternDetector()];
+  return [createPatternDetector({ dates }), createTaggerDetector({ tagger, dates })];
 }

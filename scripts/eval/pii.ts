@@ -1,12 +1,20 @@
 // Measures detection on labelled sets: character recall, whole-span recall, precision, F2 and
-// over-redaction together, because any one of them alone can be bought with the others.
+// over-redaction together, because any one of them alone can be bought with the others. Patterns, the tagger
+// and both as the runtime puts them together.
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Command } from 'commander';
-import { createPatternDetector, type Detector } from 'nearfield/policy';
+import { createNodeTagger } from 'nearfield/node';
+import {
+  combineDetectors,
+  createPatternDetector,
+  createTaggerDetector,
+  type Detector,
+} from 'nearfield/policy';
 import { z } from 'zod';
 import type { ScriptCommand } from '../cli.ts';
 import { bootstrap, printEval, table } from '../report.ts';
+import { type Judged, judge, metricsOf, type Row, type Tally } from './pii-score.ts';
 
 const rowSchema = z.object({
   id: z.string(),
@@ -15,155 +23,77 @@ const rowSchema = z.object({
   // Some sets hold labels without offsets; those cannot be scored and are counted as left out.
   spans: z.array(z.object({ start: z.int().optional(), end: z.int().optional(), label: z.string() })),
 });
-interface Row extends Omit<z.infer<typeof rowSchema>, 'spans'> {
-  readonly spans: readonly { readonly start: number; readonly end: number; readonly label: string }[];
+
+interface Options {
+  readonly data: string;
+  readonly json?: boolean;
+  readonly dates: 'birth' | 'all';
+  readonly types?: string;
+  readonly detectors: string;
+  readonly model: string;
+  readonly bias?: string;
 }
 
-/** Labels of public sets to the types Nearfield finds; what is not here is no identifier (sex, title, laws). */
-const LABELS: Readonly<Record<string, string>> = {
-  ...map(
-    'person',
-    'PERSON NAME PER PESSOA NOMBRE_SUJETO_ASISTENCIA NOMBRE_PERSONAL_SANITARIO FIRST_NAME LAST_NAME',
-  ),
-  ...map('address', 'ADDRESS STREET_ADDRESS CALLE'),
-  ...map('location', 'LOCATION LOC LOCAL GPE GEOGRAPHIC_LOCATION TERRITORIO PAIS ZIP_CODE CITY COUNTY STATE'),
-  ...map('organization', 'ORGANIZATION ORG ORGANIZACAO HOSPITAL INSTITUCION CENTRO_SALUD COMPANY'),
-  ...map('date', 'DATE DATE_TIME FECHAS TEMPO DATE_OF_BIRTH DOB'),
-  ...map('email', 'EMAIL EMAIL_ADDRESS CORREO_ELECTRONICO'),
-  ...map('phone', 'PHONE PHONE_NUMBER NUMERO_TELEFONO NUMERO_FAX FAX_NUMBER'),
-  ...map('url', 'URL DOMAIN_NAME URL_WEB'),
-  ...map('ip', 'IP IP_ADDRESS IPV4 IPV6'),
-  ...map('card', 'CREDIT_CARD CREDIT_CARD_NUMBER'),
-  ...map('iban', 'IBAN IBAN_CODE'),
-  ...map('account', 'ACCOUNT_NUMBER BANK_ACCOUNT'),
-  ...map('national-id', 'US_SSN SSN SOCIAL_SECURITY_NUMBER CPF CNPJ DNI NIE NIF'),
-  ...map(
-    'medical-id',
-    'MEDICAL_RECORD_NUMBER HEALTH_PLAN_BENEFICIARY_NUMBER ID_SUJETO_ASISTENCIA ID_ASEGURAMIENTO ID_CONTACTO_ASISTENCIAL ID_TITULACION_PERSONAL_SANITARIO ID_EMPLEO_PERSONAL_SANITARIO',
-  ),
-  ...map('document-id', 'US_DRIVER_LICENSE PASSPORT DRIVER_LICENSE UNIQUE_IDENTIFIER'),
-  ...map('username', 'USERNAME USER_NAME'),
-  ...map('secret', 'PASSWORD API_KEY SECRET'),
-};
-
-function map(type: string, labels: string): Record<string, string> {
-  return Object.fromEntries(labels.split(' ').map((label) => [label, type]));
-}
-
-/** Sums of one row; every metric is a ratio of such sums over rows. */
-interface Tally {
-  goldChars: number;
-  hiddenGoldChars: number;
-  hiddenChars: number;
-  plainChars: number;
-  overChars: number;
-  gold: number;
-  whole: number;
-}
-
-interface Judged {
-  readonly lang: string;
-  readonly all: Tally;
-  readonly byType: ReadonlyMap<string, Tally>;
-}
-
-const WORD = /[\p{L}\p{N}]/u;
-
-async function judge(row: Row, detector: Detector, types: ReadonlySet<string> | undefined): Promise<Judged> {
-  const found = await detector.detect(row.text, { signal: new AbortController().signal });
-  const hidden = new Uint8Array(row.text.length);
-  for (const span of found) hidden.fill(1, span.start, span.end);
-  const gold = new Uint8Array(row.text.length);
-  const byType = new Map<string, Tally>();
-  const all = emptyTally();
-  for (const span of row.spans) {
-    const type = LABELS[span.label];
-    if (type === undefined || (types && !types.has(type))) continue;
-    gold.fill(1, span.start, span.end);
-    const own = byType.get(type) ?? emptyTally();
-    byType.set(type, own);
-    countSpan(row.text, span, hidden, own);
-    countSpan(row.text, span, hidden, all);
-  }
-  // Only letters and digits count: a comma inside an address is nobody's secret.
-  all.goldChars = 0;
-  all.hiddenGoldChars = 0;
-  for (let at = 0; at < row.text.length; at += 1) {
-    if (!WORD.test(row.text.charAt(at))) continue;
-    if (hidden[at]) all.hiddenChars += 1;
-    if (gold[at]) all.goldChars += 1;
-    else all.plainChars += 1;
-    if (gold[at] && hidden[at]) all.hiddenGoldChars += 1;
-    if (!gold[at] && hidden[at]) all.overChars += 1;
-  }
-  return { lang: row.lang, all, byType };
-}
-
-function countSpan(
-  text: string,
-  span: { start: number; end: number },
-  hidden: Uint8Array,
-  tally: Tally,
-): void {
-  let chars = 0;
-  let covered = 0;
-  for (let at = span.start; at < span.end; at += 1) {
-    if (!WORD.test(text.charAt(at))) continue;
-    chars += 1;
-    covered += hidden[at] as number;
-  }
-  tally.gold += 1;
-  if (covered === chars) tally.whole += 1;
-  tally.goldChars += chars;
-  tally.hiddenGoldChars += covered;
-}
-
-function emptyTally(): Tally {
-  return { goldChars: 0, hiddenGoldChars: 0, hiddenChars: 0, plainChars: 0, overChars: 0, gold: 0, whole: 0 };
-}
-
-function metricsOf(tallies: readonly Tally[]): Record<string, number> {
-  const sum = emptyTally();
-  for (const one of tallies) for (const key of Object.keys(sum) as (keyof Tally)[]) sum[key] += one[key];
-  const recall = sum.hiddenGoldChars / Math.max(1, sum.goldChars);
-  const precision = sum.hiddenGoldChars / Math.max(1, sum.hiddenChars);
-  return {
-    'character-recall': recall,
-    'whole-span-recall': sum.whole / Math.max(1, sum.gold),
-    precision,
-    F2: recall + precision === 0 ? 0 : (5 * precision * recall) / (4 * precision + recall),
-    'over-redaction': sum.overChars / Math.max(1, sum.plainChars),
+/** What is measured, by name; the last asked for is the one the metrics are of. */
+async function openDetectors(options: Options): Promise<readonly (readonly [string, Detector])[]> {
+  const names = options.detectors.split(',');
+  const { dates } = options;
+  const patterns = createPatternDetector({ dates });
+  const wantsTagger = names.some((name) => name !== 'patterns');
+  const bias = options.bias === undefined ? undefined : Number(options.bias);
+  const opened = wantsTagger ? await createNodeTagger({ model: options.model, bias }) : undefined;
+  const tagger = opened === undefined ? [] : [createTaggerDetector({ tagger: opened, dates })];
+  const known: Readonly<Record<string, readonly Detector[]>> = {
+    patterns: [patterns],
+    tagger,
+    both: [patterns, ...tagger],
   };
+  return names.map((name) => {
+    const detectors = known[name];
+    if (detectors === undefined) throw new Error(`No detector '${name}'; expected patterns, tagger or both.`);
+    return [name, combineDetectors(detectors)];
+  });
 }
 
-async function run(options: {
-  data: string;
-  json?: boolean;
-  dates: 'birth' | 'all';
-  types?: string;
-}): Promise<void> {
+async function run(options: Options): Promise<void> {
   const { rows, unplaced } = readRows(options.data);
-  const detector = createPatternDetector({ dates: options.dates });
   const types = options.types === undefined ? undefined : new Set(options.types.split(','));
-  const judged: Judged[] = [];
-  for (const row of rows) judged.push(await judge(row, detector, types));
-  const metrics = metricsOf(judged.map((one) => one.all));
-  const ci95 = Object.fromEntries(
-    Object.keys(metrics).map((key) => [
-      key,
-      bootstrap(
-        judged.length,
-        (at) => metricsOf(Array.from(at, (index) => judged[index]!.all))[key] ?? 0,
-        200,
-      ),
-    ]),
-  );
+  const compared: Record<string, string>[] = [];
+  let judged: Judged[] = [];
+  let name = '';
+  for (const [each, detector] of await openDetectors(options)) {
+    judged = [];
+    name = each;
+    for (const row of rows) judged.push(await judge(row, detector, types));
+    compared.push({ detectors: each, ...asPercents(metricsOf(judged.map((one) => one.all))) });
+  }
   printBreakdown(judged);
+  console.log(table(compared));
+  const metrics = metricsOf(judged.map((one) => one.all));
   const notes = [
-    'Patterns only, no model. Counted over letters and digits; labels that name no identifier are left out.',
-    `Dates: ${options.dates}. ${unplaced} labels without offsets left out. Labels mapped by the table in scripts/eval/pii.ts.`,
+    `Found by ${name}. Counted over letters and digits; labels that name no identifier are left out.`,
+    `Dates: ${options.dates}. ${unplaced} labels without offsets left out. Labels mapped by the table in scripts/eval/pii-score.ts.`,
   ];
-  printEval({ name: 'pii', model: 'patterns', n: rows.length, metrics, ci95, notes }, options.json ?? false);
+  const model =
+    name === 'patterns' ? 'patterns' : name === 'tagger' ? options.model : `patterns + ${options.model}`;
+  const report = { name: 'pii', model, n: rows.length, metrics, ci95: intervals(judged, metrics), notes };
+  printEval(report, options.json ?? false);
+}
+
+function intervals(
+  judged: readonly Judged[],
+  metrics: Record<string, number>,
+): Record<string, readonly [number, number]> {
+  return Object.fromEntries(
+    Object.keys(metrics).map((key) => {
+      const sample = (at: Int32Array) => metricsOf(Array.from(at, (index) => judged[index]!.all))[key] ?? 0;
+      return [key, bootstrap(judged.length, sample, 200)];
+    }),
+  );
+}
+
+function asPercents(metrics: Record<string, number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, percent(value)]));
 }
 
 function printBreakdown(judged: readonly Judged[]): void {
@@ -203,14 +133,21 @@ function readRows(file: string): { readonly rows: readonly Row[]; readonly unpla
 }
 
 export const command: ScriptCommand = {
-  summary: 'personal data found by patterns: character and whole-span recall, precision, F2, over-redaction',
+  summary: 'personal data found by patterns and the tagger: recall, precision, F2, over-redaction',
   configure(command: Command) {
     command
       .requiredOption(
         '--data <file>',
         'JSON Lines, .gz or not: { id, lang, text, spans: [{ start, end, label }] }',
       )
-      .option('--dates <which>', 'birth: dates of birth only; all: every full date', 'birth')
+      .option(
+        '--detectors <list>',
+        'patterns, tagger, both; the last is the one reported',
+        'patterns,tagger,both',
+      )
+      .option('--model <id>', 'the tagger: an id under models/ or a folder', 'nearfield-pii')
+      .option('--bias <number>', "taken from the tagger's score of nobody's; default the model's own")
+      .option('--dates <which>', 'birth: dates of birth only; all: every full date', 'all')
       .option('--types <list>', 'count only these types, comma-separated')
       .action(run);
   },
