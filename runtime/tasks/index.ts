@@ -29,5 +29,6 @@ export {
   type TaskKind,
   type TextLanguage,
 } from './intent.ts';
+export { createLabelling, DEFAULT_INTENT, type Labelling, type LabellingParts } from './labelling.ts';
 export { splitSentences, type TextRange } from './segment.ts';
 export { createTagger, type TaggerOptions } from './tag.ts';
