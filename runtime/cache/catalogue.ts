@@ -16,10 +16,13 @@ export interface Catalogue {
   heads(): IterableIterator<EntryHead>;
   /** Neighbours of the same scope and context, most similar first. */
   neighbours(
-    at: { readonly scopeHash: string; readonly contextHash: string },
+    /** The context's hash holds the scope's. */
+    at: { readonly contextHash: string },
     values: Int8Array,
     count: number,
   ): Match[];
+  /** The vector kept for an entry. */
+  vector(head: EntryHead): Int8Array | undefined;
   /** Keeps the entry, evicting as needed. False when the store had no room even after shrinking. */
   put(entry: StoredEntry, meta: MetaRows, nowMs: number): Promise<boolean>;
   /** Removes what is there of these, and these meta keys. Returns entries removed. */
@@ -43,17 +46,28 @@ const SHRINK_TO = 0.75;
 const HALF_LIFE_MS = 7 * 24 * 3_600_000;
 
 export async function openCatalogue(store: CacheStore, maxBytes: number): Promise<Catalogue> {
+  /** Without their vectors, which the index holds. */
   const heads = new Map<string, EntryHead>();
+  const hashes = new Map<string, string>();
   const index = createVectorIndex();
   const touches = new Map<string, EntryTouch>();
   let bytes = 0;
   let budget = maxBytes;
 
-  function hold(head: EntryHead): void {
+  function hold({ vector, ...head }: EntryHead): void {
     drop(head.id);
-    heads.set(head.id, head);
+    const contextHash = once(head.contextHash);
+    heads.set(head.id, { ...head, contextHash, scopeHash: once(head.scopeHash) });
     bytes += head.bytes;
-    if (head.vector !== undefined) index.add(partitionOf(head), head.id, head.vector.values);
+    // Without room in the index an entry is found by its exact key alone.
+    if (vector !== undefined) index.add(contextHash, head.id, vector.values);
+  }
+
+  /** Few hashes stand in many entries: one string each. */
+  function once(hash: string): string {
+    const known = hashes.get(hash);
+    if (known === undefined) hashes.set(hash, hash);
+    return known ?? hash;
   }
 
   function drop(id: string): boolean {
@@ -62,7 +76,8 @@ export async function openCatalogue(store: CacheStore, maxBytes: number): Promis
     heads.delete(id);
     touches.delete(id);
     bytes -= head.bytes;
-    index.remove(partitionOf(head), id);
+    index.remove(head.contextHash, id);
+    if (heads.size === 0) hashes.clear();
     return true;
   }
 
@@ -98,12 +113,13 @@ export async function openCatalogue(store: CacheStore, maxBytes: number): Promis
     get: (id) => heads.get(id),
     heads: () => heads.values(),
     neighbours(at, values, count) {
-      const found = index.search(partitionOf(at), values, count);
+      const found = index.search(at.contextHash, values, count);
       return found.flatMap(({ id, similarity }) => {
         const head = heads.get(id);
         return head === undefined ? [] : [{ head, similarity }];
       });
     },
+    vector: (head) => index.vector(head.contextHash, head.id),
     async put(entry, meta, nowMs) {
       if (entry.bytes > budget) return false;
       try {
@@ -135,10 +151,6 @@ export async function openCatalogue(store: CacheStore, maxBytes: number): Promis
     bytes: () => bytes,
     indexBytes: () => index.bytes(),
   };
-}
-
-function partitionOf(at: { readonly scopeHash: string; readonly contextHash: string }): string {
-  return `${at.scopeHash}/${at.contextHash}`;
 }
 
 /** The entries to give up so that `bytes` come under the budget: least cost saved a byte, oldest, first. */

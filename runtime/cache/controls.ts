@@ -46,17 +46,23 @@ export function createControls(
       if (scope === undefined) {
         throw new NearfieldError('invalid-request', 'Expected `scope` beside `like`, got none.');
       }
-      tests.push(await likeTest(like.text, like.similarity ?? LIKE_SIMILARITY));
+      tests.push(await likeTest(cache, like.text, like.similarity ?? LIKE_SIMILARITY));
     }
     return tests;
   }
 
-  async function likeTest(text: string, least: number): Promise<(head: EntryHead) => boolean> {
+  async function likeTest(
+    cache: OpenCache,
+    text: string,
+    least: number,
+  ): Promise<(head: EntryHead) => boolean> {
     const normalised = normaliseText(text);
     const values = await embed(normalised);
-    return (head) =>
-      head.text === normalised ||
-      (values !== undefined && head.vector !== undefined && cosine(values, head.vector.values) >= least);
+    return (head) => {
+      if (head.text === normalised) return true;
+      const kept = values === undefined ? undefined : cache.catalogue.vector(head);
+      return values !== undefined && kept !== undefined && cosine(values, kept) >= least;
+    };
   }
 
   return {

@@ -61,7 +61,7 @@ export interface StoreChange {
 export interface CacheStore {
   /** Shown in statistics, e.g. `memory`, `libsql-file`, `libsql-opfs`, `indexeddb`. */
   readonly kind: string;
-  /** A page of entries whose id is greater than `after`, by id; empty when there are no more. */
+  /** The page after the one that ended with this id, `''` for the first, in the store's own order; empty at the end. */
   heads(after: string): Promise<readonly EntryHead[]>;
   answer(id: string): Promise<string | undefined>;
   apply(change: StoreChange): Promise<void>;
