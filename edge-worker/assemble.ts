@@ -2,9 +2,15 @@
 // the app round it, the database under it. What differs by platform is handed in.
 import type { Client } from '@libsql/client';
 import type { Context } from 'hono';
-import { createRuntime, type Embedder, type Receipt, type Tier } from 'nearfield';
+import { createRuntime, type Embedder, type Receipt, type Tagger, type Tier } from 'nearfield';
 import { type CacheStore, createSemanticCache, type Guard } from 'nearfield/cache';
-import { createEgress, createPolicy, createReceiptBook, type PlatformFetch } from 'nearfield/policy';
+import {
+  createDetectors,
+  createEgress,
+  createPolicy,
+  createReceiptBook,
+  type PlatformFetch,
+} from 'nearfield/policy';
 import { createAnswerer } from 'nearfield/tasks';
 import { createCollector, createMemoryCollectorStore } from 'nearfield/telemetry';
 import { createBedrockTier } from 'nearfield/tiers/bedrock';
@@ -21,6 +27,8 @@ export interface EdgeParts {
   readonly cacheStore: CacheStore | Promise<CacheStore>;
   /** Checks that a kept question asks the same. Without one the cache relies on similarity and its verifier. */
   readonly guard?: Guard | undefined;
+  /** Finds names and places in what would go on to the cloud. Without one the policy has its patterns alone. */
+  readonly tagger?: Tagger | undefined;
   /** Tiers beside Bedrock, which the settings name; the hosts of all become the egress list. */
   readonly tiers?: readonly Tier[] | undefined;
   readonly generator?: LocalGenerator | undefined;
@@ -64,7 +72,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
       createDeviceTier({ answerer: createAnswerer({ embedder }), generator: parts.generator }),
       ...tiers,
     ],
-    policy: createPolicy(settings.policy),
+    policy: createPolicy(settings.policy, { detectors: createDetectors(parts.tagger) }),
     egress: createEgress({ allowHosts: tiers.flatMap((tier) => tier.host ?? []), fetch: parts.fetch }),
     receipts: createReceiptBook({ store: receiptStore }),
     cache,
@@ -108,6 +116,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     receipts: () => runtime.receipts(),
     async close() {
       await runtime.close();
+      await parts.tagger?.dispose();
       // The last answers' audit rows may still be on their way.
       await Promise.allSettled(pending);
       database?.close();

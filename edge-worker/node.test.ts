@@ -14,14 +14,13 @@ const KEY = createApiKey();
 const env = { NEARFIELD_API_KEYS: `acme:${await hashApiKey(KEY)}`, NEARFIELD_POLICY: 'open' };
 
 /** A tier in this process whose answer waits for its signal when told to. */
-function createSlowTier(): Tier & { readonly left: Promise<void> } {
-  let leave = (): void => {};
-  const left = new Promise<void>((resolve) => {
-    leave = resolve;
-  });
+function createSlowTier(): Tier & { readonly entered: Promise<void>; readonly left: Promise<void> } {
+  const { promise: entered, resolve: enter } = Promise.withResolvers<void>();
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>();
   return {
     id: 'slow',
     kind: 'device',
+    entered,
     left,
     can: (request) => request.documents === undefined,
     async *stream(request, { signal }): AsyncGenerator<TierPart> {
@@ -32,6 +31,7 @@ function createSlowTier(): Tier & { readonly left: Promise<void> } {
             leave();
             reject(signal.reason);
           });
+          enter();
         });
       }
       yield { type: 'text-delta', text: 'two' };
@@ -139,7 +139,8 @@ describe('a client that goes away', () => {
     });
     socket.on('error', () => {});
     socket.end(JSON.stringify({ model: 'hang', messages: [{ role: 'user', content: 'hello' }] }));
-    setTimeout(() => socket.destroy(), 200);
+    await tier.entered;
+    socket.destroy();
     await tier.left;
   });
 });

@@ -9,6 +9,7 @@ import { type Client, createClient } from '@libsql/client';
 import { type Embedder, NearfieldError, type Tier } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
 import { createNodeEmbedder, createNodeGuard } from 'nearfield/engine/node';
+import { findNodeTagger } from 'nearfield/node';
 import type { LocalGenerator } from 'nearfield/tiers/device';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, type Env, readSettings } from './env.ts';
@@ -50,6 +51,7 @@ export async function startEdge(options: StartEdgeOptions = {}): Promise<Running
     settings,
     embedder,
     guard: createNodeGuard(),
+    tagger: await findNodeTagger(),
     cacheStore: openLibsqlCacheStore(await cacheDatabase(settings, options.dataFolder)),
     database: await edgeDatabase(settings, options.dataFolder),
     durableReceipts: true,

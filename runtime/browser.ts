@@ -5,6 +5,7 @@ import { createSemanticCache } from './cache/index.ts';
 import { createBrowserEmbedder, createBrowserGuard } from './engine/browser.ts';
 import type { LoadEvent } from './models.ts';
 import {
+  createDetectors,
   createEgress,
   createFileFetch,
   createPolicy,
@@ -15,9 +16,13 @@ import {
 import { createIndexedDbReceiptStore } from './policy/receipts-indexeddb.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createAnswerer } from './tasks/index.ts';
+import { DEFAULT_TAGGER, type TaggingOptions } from './tasks/tagger.ts';
+import { findBrowserTagger } from './tasks/tagger-browser.ts';
 import { createDeviceTier, type LocalGenerator } from './tiers/device.ts';
 import { createEdgeTier, type EdgeTierOptions } from './tiers/edge.ts';
-import type { Embedder, TelemetryRecorder, TierKind } from './types.ts';
+import type { Embedder, Tagger, TelemetryRecorder, TierKind } from './types.ts';
+
+export { type BrowserTaggerOptions, findBrowserTagger } from './tasks/tagger-browser.ts';
 
 export interface PageRuntimeOptions {
   /** Folder that holds `<model>/manifest.json`; relative URLs are the page's. */
@@ -28,6 +33,11 @@ export interface PageRuntimeOptions {
   readonly guard?: string | false | undefined;
   /** Default `'balanced'`. */
   readonly policy?: PolicyDocument | PresetName | undefined;
+  /**
+   * The policy's tagger of names and places: its options, or `false` for patterns alone. Default: on where
+   * `nearfield-pii` lies beside the model; until it has loaded, and where it fails, requests stay on the device.
+   */
+  readonly tagger?: TaggingOptions | false | undefined;
   /** Your edge worker. Without one the page reaches nobody but the models' host. */
   readonly edge?: EdgeTierOptions | undefined;
   /** How far the person agreed to go, asked at each request. Default: no further than the device. */
@@ -62,13 +72,15 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
   const guard = guardId === false ? undefined : openGuard(models, guardId);
   // Now, while the network is there; a near match tries again.
   void guard?.warm().catch(() => undefined);
+  const tagging = options.tagger === false ? {} : (options.tagger ?? {});
+  const tagger = options.tagger === false ? undefined : await openPageTagger(models, tagging);
   const far = edge === undefined ? [] : [createEdgeTier(edge)];
   const runtime = createRuntime({
     tiers: [
       createDeviceTier({ answerer: createAnswerer({ embedder }), generator: options.generator }),
       ...far,
     ],
-    policy: createPolicy(options.policy),
+    policy: createPolicy(options.policy, { detectors: createDetectors(tagger, tagging) }),
     egress: createEgress({ allowHosts: far.flatMap((tier) => tier.host ?? []) }),
     receipts: createReceiptBook({ store: createIndexedDbReceiptStore(`${name}-receipts`) }),
     cache: createSemanticCache({
@@ -86,4 +98,12 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
 function openGuard(models: URL, id: string): ReturnType<typeof createBrowserGuard> {
   const manifest = new URL(`${id}/manifest.json`, models.href.replace(/\/*$/, '/'));
   return createBrowserGuard({ manifest, fetch: createFileFetch({ allowHosts: [manifest.host] }) });
+}
+
+function openPageTagger(
+  models: URL,
+  { model = DEFAULT_TAGGER, bias }: TaggingOptions,
+): Promise<Tagger | undefined> {
+  const manifest = new URL(`${model}/manifest.json`, models.href.replace(/\/*$/, '/'));
+  return findBrowserTagger({ manifest, fetch: createFileFetch({ allowHosts: [manifest.host] }), bias });
 }

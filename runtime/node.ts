@@ -4,6 +4,7 @@ import { createSemanticCache } from './cache/index.ts';
 import { openLibsqlCacheStore } from './cache/libsql.ts';
 import { createNodeEmbedder, createNodeGuard, type NodeEmbedderOptions } from './engine/node.ts';
 import {
+  createDetectors,
   createEgress,
   createPolicy,
   createReceiptBook,
@@ -12,8 +13,12 @@ import {
 } from './policy/index.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { type Answerer, createAnswerer } from './tasks/index.ts';
+import type { TaggingOptions } from './tasks/tagger.ts';
+import { findNodeTagger } from './tasks/tagger-node.ts';
 import { createDeviceTier, type LocalGenerator } from './tiers/device.ts';
-import type { Embedder, TelemetryRecorder, Tier, TierKind } from './types.ts';
+import type { Embedder, Tagger, TelemetryRecorder, Tier, TierKind } from './types.ts';
+
+export { createNodeTagger, findNodeTagger, type NodeTaggerOptions } from './tasks/tagger-node.ts';
 
 export interface NodeRuntimeOptions {
   /** Passed to the embedder: model id or folder, threads, progress. */
@@ -22,6 +27,11 @@ export interface NodeRuntimeOptions {
   readonly guard?: string | false | undefined;
   /** Default `'balanced'`. */
   readonly policy?: PolicyDocument | PresetName | undefined;
+  /**
+   * The policy's tagger of names and places: its options, or `false` for patterns alone. Default: on where the
+   * model `nearfield-pii` is. One that is there and fails keeps requests on the device.
+   */
+  readonly tagger?: TaggingOptions | false | undefined;
   /** libSQL URL of the cache, `file:…` or `:memory:`. Default `:memory:`. */
   readonly cacheUrl?: string | undefined;
   /** Tiers beyond the device; their hosts become the egress list. */
@@ -40,10 +50,15 @@ export interface NodeRuntime extends Runtime {
 export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<NodeRuntime> {
   const embedder = await createNodeEmbedder(options.engine);
   const answerer = createAnswerer({ embedder });
+  const tagging = options.tagger === false ? {} : (options.tagger ?? {});
+  const tagger: Tagger | undefined =
+    options.tagger === false
+      ? undefined
+      : await findNodeTagger({ ...tagging, modelsFolder: options.engine?.modelsFolder });
   const far = options.tiers ?? [];
   const runtime = createRuntime({
     tiers: [createDeviceTier({ answerer, generator: options.generator }), ...far],
-    policy: createPolicy(options.policy),
+    policy: createPolicy(options.policy, { detectors: createDetectors(tagger, tagging) }),
     egress: createEgress({ allowHosts: far.flatMap((tier) => tier.host ?? []) }),
     receipts: createReceiptBook(),
     cache: createSemanticCache({
