@@ -2,8 +2,8 @@
 // OPFS, receipts in IndexedDB. Everything here can be handed to `createRuntime` by hand instead.
 import { openBrowserCacheStore } from './cache/browser.ts';
 import { createSemanticCache } from './cache/index.ts';
-import { createBrowserEmbedder, createBrowserGuard } from './engine/browser.ts';
-import type { LoadEvent } from './models.ts';
+import { createBrowserEmbedder, createBrowserGuard, createIndexedDbStore } from './engine/browser.ts';
+import { type LoadEvent, loadModel } from './models.ts';
 import {
   createDetectors,
   createEgress,
@@ -15,7 +15,7 @@ import {
 } from './policy/index.ts';
 import { createIndexedDbReceiptStore } from './policy/receipts-indexeddb.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
-import { createAnswerer } from './tasks/index.ts';
+import { createAnswerer, createLabelling, DEFAULT_INTENT, type Labelling } from './tasks/index.ts';
 import { DEFAULT_TAGGER, type TaggingOptions } from './tasks/tagger.ts';
 import { findBrowserTagger } from './tasks/tagger-browser.ts';
 import { createDeviceTier, type LocalGenerator } from './tiers/device.ts';
@@ -50,7 +50,7 @@ export interface PageRuntimeOptions {
   readonly onProgress?: ((event: LoadEvent) => void) | undefined;
 }
 
-export interface PageRuntime extends Runtime {
+export interface PageRuntime extends Runtime, Labelling {
   readonly embedder: Embedder;
 }
 
@@ -74,6 +74,8 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
   void guard?.warm().catch(() => undefined);
   const tagging = options.tagger === false ? {} : (options.tagger ?? {});
   const tagger = options.tagger === false ? undefined : await openPageTagger(models, tagging);
+  const { labelling, warm } = createLabelling({ embedder, loadHeads: () => loadHeads(models) });
+  void warm().catch(() => undefined);
   const far = edge === undefined ? [] : [createEdgeTier(edge)];
   const runtime = createRuntime({
     tiers: [
@@ -92,7 +94,7 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
     consent: options.consent,
     telemetry: options.telemetry,
   });
-  return { ...runtime, embedder };
+  return { ...runtime, ...labelling, embedder };
 }
 
 function openGuard(models: URL, id: string): ReturnType<typeof createBrowserGuard> {
@@ -106,4 +108,10 @@ function openPageTagger(
 ): Promise<Tagger | undefined> {
   const manifest = new URL(`${model}/manifest.json`, models.href.replace(/\/*$/, '/'));
   return findBrowserTagger({ manifest, fetch: createFileFetch({ allowHosts: [manifest.host] }), bias });
+}
+
+function loadHeads(models: URL): ReturnType<typeof loadModel> {
+  const manifest = new URL(`${DEFAULT_INTENT}/manifest.json`, models.href.replace(/\/*$/, '/'));
+  const fetch = createFileFetch({ allowHosts: [manifest.host] });
+  return loadModel({ manifest, fetch, store: createIndexedDbStore() });
 }

@@ -2,7 +2,12 @@
 // `createRuntime` by hand instead; nothing here reaches the network unless an edge tier is handed in.
 import { createSemanticCache } from './cache/index.ts';
 import { openLibsqlCacheStore } from './cache/libsql.ts';
-import { createNodeEmbedder, createNodeGuard, type NodeEmbedderOptions } from './engine/node.ts';
+import {
+  createNodeEmbedder,
+  createNodeGuard,
+  loadNodeModel,
+  type NodeEmbedderOptions,
+} from './engine/node.ts';
 import {
   createDetectors,
   createEgress,
@@ -12,7 +17,13 @@ import {
   type PresetName,
 } from './policy/index.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
-import { type Answerer, createAnswerer } from './tasks/index.ts';
+import {
+  type Answerer,
+  createAnswerer,
+  createLabelling,
+  DEFAULT_INTENT,
+  type Labelling,
+} from './tasks/index.ts';
 import type { TaggingOptions } from './tasks/tagger.ts';
 import { findNodeTagger } from './tasks/tagger-node.ts';
 import { createDeviceTier, type LocalGenerator } from './tiers/device.ts';
@@ -41,7 +52,7 @@ export interface NodeRuntimeOptions {
   readonly telemetry?: TelemetryRecorder | undefined;
 }
 
-export interface NodeRuntime extends Runtime {
+export interface NodeRuntime extends Runtime, Labelling {
   readonly embedder: Embedder;
   readonly answerer: Answerer;
 }
@@ -50,6 +61,10 @@ export interface NodeRuntime extends Runtime {
 export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<NodeRuntime> {
   const embedder = await createNodeEmbedder(options.engine);
   const answerer = createAnswerer({ embedder });
+  const { labelling } = createLabelling({
+    embedder,
+    loadHeads: () => loadNodeModel({ model: DEFAULT_INTENT, modelsFolder: options.engine?.modelsFolder }),
+  });
   const tagging = options.tagger === false ? {} : (options.tagger ?? {});
   const tagger: Tagger | undefined =
     options.tagger === false
@@ -70,5 +85,5 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
     consent: options.consent,
     telemetry: options.telemetry,
   });
-  return { ...runtime, embedder, answerer };
+  return { ...runtime, ...labelling, embedder, answerer };
 }

@@ -23,6 +23,8 @@ export interface LabellingParts {
     text: string,
     options?: { readonly signal?: AbortSignal | undefined },
   ) => Promise<AnswerVolatility>;
+  /** Brings the heads now, while they can be reached. @throws as `intent` */
+  readonly warm: () => Promise<void>;
 }
 
 export function createLabelling(options: {
@@ -47,5 +49,6 @@ export function createLabelling(options: {
       intent: async (text, call) => (await reader()).read(text, call),
     },
     volatility: async (text, call) => (await reader()).volatility(text, call),
+    warm: async () => void (await reader()),
   };
 }
