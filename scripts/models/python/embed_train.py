@@ -46,7 +46,7 @@ class Plan:
     warmup: float = 0.03
     quantize_from: float = 0.6
     """Fraction of the run after which weights and activations are fake-quantised."""
-    average: float = 0.998
+    average: float = 0.99
     seed: int = 11
     checkpoint_seconds: float = 120
     word_weight: float = 0.5
