@@ -5,10 +5,13 @@ import { createClient } from '@libsql/client';
 import { NearfieldError } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
 import { createMemoryCacheStore } from 'nearfield/cache/memory';
-import { createWorkerdEmbedder } from 'nearfield/engine/workerd';
+import { createWorkerdEmbedder, createWorkerdGuard } from 'nearfield/engine/workerd';
 import golden from '../models/all-minilm-l6-v2/golden.json' with { type: 'json' };
 import manifest from '../models/all-minilm-l6-v2/manifest.json' with { type: 'json' };
 import tokenizer from '../models/all-minilm-l6-v2/tokenizer.json' with { type: 'json' };
+import guardGolden from '../models/nearfield-guard/golden.json' with { type: 'json' };
+import guardManifest from '../models/nearfield-guard/manifest.json' with { type: 'json' };
+import guardTokenizer from '../models/nearfield-guard/tokenizer.json' with { type: 'json' };
 import ortWasm from '../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, readSettings } from './env.ts';
@@ -31,11 +34,13 @@ async function assemble(bindings: Bindings): Promise<Edge> {
   const settings = readSettings(Object.fromEntries(texts));
   const embedder = await createWorkerdEmbedder({
     manifest,
-    weights: await fetchWeights(bindings),
+    weights: await fetchWeights(bindings, manifest),
     tokenizerJson: JSON.stringify(tokenizer),
     golden: JSON.stringify(golden),
     ortWasm,
   });
+  // Fetched now, for a later request may not wait for this one's I/O; without them the cache finds exact repeats only.
+  const guardWeights = await fetchWeights(bindings, guardManifest).catch(toError);
   // Opened within this request: workerd would cancel what outlives it, and every later one would wait for that.
   const store = Promise.resolve(cacheStore(settings));
   await Promise.allSettled([store]);
@@ -44,6 +49,15 @@ async function assemble(bindings: Bindings): Promise<Edge> {
   return await assembleEdge({
     settings,
     embedder,
+    guard: createWorkerdGuard(async () => {
+      if (guardWeights instanceof Error) throw guardWeights;
+      return {
+        manifest: guardManifest,
+        weights: guardWeights,
+        tokenizerJson: JSON.stringify(guardTokenizer),
+        golden: JSON.stringify(guardGolden),
+      };
+    }),
     cacheStore: store,
     database: settings.database === undefined ? undefined : createClient(clientOptions(settings.database)),
     sourceOf: (context) => context.req.header('cf-connecting-ip') ?? 'unknown',
@@ -51,16 +65,25 @@ async function assemble(bindings: Bindings): Promise<Edge> {
   });
 }
 
-/** The bindings' MODEL serves the model's folder. @throws model-not-found, integrity-mismatch */
-async function fetchWeights({ MODEL }: Bindings): Promise<ArrayBuffer> {
-  const [file] = manifest.files.filter(({ role }) => role === 'weights');
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+interface WeightsManifest {
+  readonly id: string;
+  readonly files: readonly { readonly role: string; readonly path: string; readonly sha256: string }[];
+}
+
+/** The bindings' MODEL serves the folder of models. @throws model-not-found, integrity-mismatch */
+async function fetchWeights({ MODEL }: Bindings, { id, files }: WeightsManifest): Promise<ArrayBuffer> {
+  const [file] = files.filter(({ role }) => role === 'weights');
   if (!isFetcher(MODEL) || file === undefined) {
     throw new NearfieldError(
       'model-not-found',
       'Expected a MODEL binding that serves the model; see README.md.',
     );
   }
-  const response = await MODEL.fetch(`https://model/${file.path}`);
+  const response = await MODEL.fetch(`https://model/${id}/${file.path}`);
   const bytes = await response.arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   const sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -14,8 +14,8 @@ import { type LibsqlEmulator, startLibsqlEmulator } from '../scripts/emulators/l
 import { type RunningWorkerd, startWorkerd } from '../scripts/testing/workerd.ts';
 import { createApiKey, hashApiKey } from './keys.ts';
 
-const MODEL = new URL('../models/all-minilm-l6-v2/', import.meta.url);
-const golden = JSON.parse(readFileSync(new URL('golden.json', MODEL), 'utf8')) as {
+const MODELS = new URL('../models/', import.meta.url);
+const golden = JSON.parse(readFileSync(new URL('all-minilm-l6-v2/golden.json', MODELS), 'utf8')) as {
   texts: string[];
   embeddings: number[][];
 };
@@ -48,7 +48,7 @@ beforeAll(async () => {
     bindings: {
       serviceBindings: {
         MODEL: async (request: { url: string }) =>
-          new MiniflareResponse(await readFile(new URL(`.${new URL(request.url).pathname}`, MODEL))),
+          new MiniflareResponse(await readFile(new URL(`.${new URL(request.url).pathname}`, MODELS))),
       },
     },
     outbound: (request) => fetch(request),
