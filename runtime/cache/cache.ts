@@ -15,7 +15,7 @@ import { type Catalogue, type Match, type MetaRows, openCatalogue } from './cata
 import { createControls } from './controls.ts';
 import { BOUND_PREFIX, createErrorBound, type ErrorBound } from './error-bound.ts';
 import { createFlights } from './flights.ts';
-import { createFreshness, FRESHNESS_PREFIX, type Freshness } from './freshness.ts';
+import { createFreshness, FRESHNESS_PREFIX, type Freshness, type FreshnessQuestion } from './freshness.ts';
 import { createJudge, type Judge, type Verdict } from './judge.ts';
 import { createKeyring, createScopeSecret, type Keyring, type QueryKeys } from './keys.ts';
 import { createLearning, isSameAnswer, type Learning, WRONG_PREFIX } from './learning.ts';
@@ -174,16 +174,18 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
   ): Promise<string | undefined> {
     const keys = await cache.keyring.keysOf(query);
     const vector = await tryVectorOf(keys, write.signal);
-    const nowMs = clock.now();
     const encoded = encodeAnswer(answer);
-    const meta = await tryToLearn(cache, keys, answer, write.signal);
+    const question = { text: keys.text, scopeHash: keys.scopeHash, vector: vector?.values };
+    const meta = await tryToLearn(cache, keys, question, answer, write.signal);
     const maxAgeMs = write.maxAgeSeconds === undefined ? undefined : write.maxAgeSeconds * 1000;
+    const ttlMs = await cache.freshness.ttlMs(question, maxAgeMs);
+    const nowMs = clock.now();
     const entry = {
       ...keys,
       ...(vector !== undefined && { vector }),
       tags: write.tags ?? [],
       createdAtMs: nowMs,
-      expiresAtMs: nowMs + cache.freshness.ttlMs(keys.text, maxAgeMs),
+      expiresAtMs: nowMs + ttlMs,
       usedAtMs: nowMs,
       hits: cache.catalogue.get(keys.id)?.hits ?? 0,
       costMs: answer.costMs,
@@ -195,10 +197,10 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
 
   /** What is not learned costs nothing; the answer is kept all the same. */
   async function tryToLearn(
-    ...[cache, keys, answer, signal]: Parameters<typeof learnFrom>
+    ...[cache, keys, question, answer, signal]: Parameters<typeof learnFrom>
   ): Promise<MetaRows> {
     try {
-      return await learnFrom(cache, keys, answer, signal);
+      return await learnFrom(cache, keys, question, answer, signal);
     } catch (error) {
       if (isAbortError(error) || signal?.aborted) throw error;
       failures.embedFailures += 1;
@@ -210,6 +212,7 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
   async function learnFrom(
     cache: OpenCache,
     keys: QueryKeys,
+    question: FreshnessQuestion,
     answer: CachedAnswer,
     signal?: AbortSignal,
   ): Promise<MetaRows> {
@@ -221,7 +224,7 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     const same = before && (await isSameAnswer(before, answer, embed, signal));
     if (same === undefined) return {};
     if (head.id !== keys.id) return trial === undefined ? {} : cache.learning.observe(trial, same);
-    return cache.freshness.refreshed(keys.text, clock.now() - head.createdAtMs, !same);
+    return await cache.freshness.refreshed(question, clock.now() - head.createdAtMs, !same);
   }
 
   /** Runs what touches the store; any failure but an abort is counted and gives `otherwise`. */
@@ -362,7 +365,8 @@ async function open(options: SemanticCacheOptions, maxBytes: number): Promise<Op
   const store = await options.store;
   const secret = options.scopeSecret ?? (await store.claim('scope-secret', createScopeSecret()));
   const [keyring, catalogue] = await Promise.all([createKeyring(secret), openCatalogue(store, maxBytes)]);
-  const freshness = createFreshness(options.ttl ?? {}, await store.meta(FRESHNESS_PREFIX));
+  const { ttl = {}, volatility } = options;
+  const freshness = createFreshness(ttl, await store.meta(FRESHNESS_PREFIX), volatility);
   const bound = createErrorBound(options, await store.meta(BOUND_PREFIX));
   const learning = createLearning(bound, await store.meta(WRONG_PREFIX));
   const { isReportedWrong } = learning;

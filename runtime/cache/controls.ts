@@ -71,7 +71,11 @@ export function createControls(
       const scopeHash = await cache.keyring.scopeHash(scope);
       const heads = [...cache.catalogue.heads()].filter((head) => head.scopeHash === scopeHash);
       const ids = heads.map((head) => head.id);
-      const learned = [...cache.bound.forget(scopeHash), ...ids.map((id) => WRONG_PREFIX + id)];
+      const learned = [
+        ...cache.bound.forget(scopeHash),
+        ...cache.freshness.forget(scopeHash),
+        ...ids.map((id) => WRONG_PREFIX + id),
+      ];
       return await cache.catalogue.remove(ids, learned);
     },
     async invalidate(selection) {

@@ -1,7 +1,7 @@
 // The public surface of `nearfield/cache`. Stores have subpaths of their own.
 export { createSemanticCache } from './cache.ts';
 export type { CoalesceOptions } from './flights.ts';
-export { type TtlOptions, type Volatility, volatilityOf } from './freshness.ts';
+export type { JudgeVolatility, TtlOptions, Volatility } from './freshness.ts';
 export type {
   CacheDetails,
   ControllableCache,

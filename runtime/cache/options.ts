@@ -1,7 +1,7 @@
 // Owns what a cache is made of: options and their defaults.
 import type { CachedAnswer, CacheQuery, Clock, SemanticCache } from '../types.ts';
 import type { CoalesceOptions } from './flights.ts';
-import type { TtlOptions } from './freshness.ts';
+import type { JudgeVolatility, TtlOptions } from './freshness.ts';
 import type { CacheStore } from './store.ts';
 
 /** Texts in, one L2-normalised Float32Array[dims] a text out. */
@@ -25,6 +25,11 @@ export interface SemanticCacheOptions {
   /** 0 ≤ x < 1; decides which uncertain matches are tried out. Default: `crypto.getRandomValues`. */
   readonly random?: (() => number) | undefined;
   readonly ttl?: TtlOptions | undefined;
+  /**
+   * How soon the answer to a question changes; asked once a question, until refreshes of questions like it have
+   * shown better. Undefined or a failure: by the question's words.
+   */
+  readonly volatility?: JudgeVolatility | undefined;
   /** How requests for the same thing in flight share one answer; `false`: each makes its own. */
   readonly coalesce?: CoalesceOptions | false | undefined;
   /** A fixed similarity, -1…1, instead of the learned bound. */
