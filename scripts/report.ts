@@ -64,6 +64,7 @@ export function printBench(report: BenchReport, json: boolean): void {
     unit: entry.unit,
     median: round(median(entry.samples)),
     p95: round(quantile(entry.samples, 0.95)),
+    p99: round(quantile(entry.samples, 0.99)),
   }));
   console.log(`${report.name}  ${machine()}  commit ${commit()}`);
   console.log(
