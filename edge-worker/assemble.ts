@@ -11,7 +11,7 @@ import {
   createReceiptBook,
   type PlatformFetch,
 } from 'nearfield/policy';
-import { createAnswerer } from 'nearfield/tasks';
+import { createAnswerer, type LabellingParts } from 'nearfield/tasks';
 import { createCollector, createMemoryCollectorStore } from 'nearfield/telemetry';
 import { createBedrockTier } from 'nearfield/tiers/bedrock';
 import { createDeviceTier, type LocalGenerator } from 'nearfield/tiers/device';
@@ -29,6 +29,8 @@ export interface EdgeParts {
   readonly guard?: Guard | undefined;
   /** Finds names and places in what would go on to the cloud. Without one the policy has its patterns alone. */
   readonly tagger?: Tagger | undefined;
+  /** How soon an answer goes out of date, by a model. Without one the cache goes by its word list. */
+  readonly volatility?: LabellingParts['volatility'] | undefined;
   /** Tiers beside Bedrock, which the settings name; the hosts of all become the egress list. */
   readonly tiers?: readonly Tier[] | undefined;
   readonly generator?: LocalGenerator | undefined;
@@ -64,6 +66,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     store: parts.cacheStore,
     embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
     guard: parts.guard,
+    volatility: parts.volatility,
   });
   // Has what is kept read now; a cache that cannot be read is a miss later, not a failure here.
   await cache.stats().catch(() => {});

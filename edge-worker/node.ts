@@ -8,8 +8,9 @@ import { type HttpBindings, serve } from '@hono/node-server';
 import { type Client, createClient } from '@libsql/client';
 import { type Embedder, NearfieldError, type Tier } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
-import { createNodeEmbedder, createNodeGuard } from 'nearfield/engine/node';
+import { createNodeEmbedder, createNodeGuard, loadNodeModel } from 'nearfield/engine/node';
 import { findNodeTagger } from 'nearfield/node';
+import { createLabelling, DEFAULT_INTENT } from 'nearfield/tasks';
 import type { LocalGenerator } from 'nearfield/tiers/device';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, type Env, readSettings } from './env.ts';
@@ -47,9 +48,14 @@ export async function startEdge(options: StartEdgeOptions = {}): Promise<Running
   const settings = readSettings(options.env ?? process.env);
   refuseOpenDoor(settings, host);
   const embedder = options.embedder === undefined ? await createNodeEmbedder() : lent(options.embedder);
+  const { volatility } = createLabelling({
+    embedder,
+    loadHeads: () => loadNodeModel({ model: DEFAULT_INTENT }),
+  });
   const edge = await assembleEdge({
     settings,
     embedder,
+    volatility,
     guard: createNodeGuard(),
     tagger: await findNodeTagger(),
     cacheStore: openLibsqlCacheStore(await cacheDatabase(settings, options.dataFolder)),

@@ -6,12 +6,14 @@ import { NearfieldError } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
 import { createMemoryCacheStore } from 'nearfield/cache/memory';
 import { createWorkerdEmbedder, createWorkerdGuard } from 'nearfield/engine/workerd';
+import { createLabelling } from 'nearfield/tasks';
 import golden from '../models/all-minilm-l6-v2/golden.json' with { type: 'json' };
 import manifest from '../models/all-minilm-l6-v2/manifest.json' with { type: 'json' };
 import tokenizer from '../models/all-minilm-l6-v2/tokenizer.json' with { type: 'json' };
 import guardGolden from '../models/nearfield-guard/golden.json' with { type: 'json' };
 import guardManifest from '../models/nearfield-guard/manifest.json' with { type: 'json' };
 import guardTokenizer from '../models/nearfield-guard/tokenizer.json' with { type: 'json' };
+import intentHeads from '../models/nearfield-intent/heads.json' with { type: 'json' };
 import ortWasm from '../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, readSettings } from './env.ts';
@@ -46,9 +48,11 @@ async function assemble(bindings: Bindings): Promise<Edge> {
   await Promise.allSettled([store]);
   // Receipts stay in memory here: a chain in the database would have each request wait for another's I/O,
   // which workerd may cancel. Every answer carries its receipt, and the audit row its hash.
+  const { volatility } = createLabelling({ embedder, loadHeads: async () => JSON.stringify(intentHeads) });
   return await assembleEdge({
     settings,
     embedder,
+    volatility,
     guard: createWorkerdGuard(async () => {
       if (guardWeights instanceof Error) throw guardWeights;
       return {

@@ -74,7 +74,7 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
   void guard?.warm().catch(() => undefined);
   const tagging = options.tagger === false ? {} : (options.tagger ?? {});
   const tagger = options.tagger === false ? undefined : await openPageTagger(models, tagging);
-  const { labelling, warm } = createLabelling({ embedder, loadHeads: () => loadHeads(models) });
+  const { labelling, volatility, warm } = createLabelling({ embedder, loadHeads: () => loadHeads(models) });
   void warm().catch(() => undefined);
   const far = edge === undefined ? [] : [createEdgeTier(edge)];
   const runtime = createRuntime({
@@ -89,6 +89,7 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
       store: openBrowserCacheStore({ name }),
       embed: async (texts, call) => (await embedder.embed(texts, call)).embeddings,
       guard,
+      volatility,
     }),
     embedder,
     consent: options.consent,

@@ -61,7 +61,7 @@ export interface NodeRuntime extends Runtime, Labelling {
 export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<NodeRuntime> {
   const embedder = await createNodeEmbedder(options.engine);
   const answerer = createAnswerer({ embedder });
-  const { labelling } = createLabelling({
+  const { labelling, volatility } = createLabelling({
     embedder,
     loadHeads: () => loadNodeModel({ model: DEFAULT_INTENT, modelsFolder: options.engine?.modelsFolder }),
   });
@@ -80,6 +80,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
       store: await openLibsqlCacheStore({ url: options.cacheUrl ?? ':memory:' }),
       embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
       guard: options.guard === false ? undefined : createNodeGuard({ model: options.guard }),
+      volatility,
     }),
     embedder,
     consent: options.consent,

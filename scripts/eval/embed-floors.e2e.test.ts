@@ -26,7 +26,7 @@ interface Printed {
 async function evaluate(...argv: string[]): Promise<Printed> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--conditions=nearfield-source', 'scripts/eval.ts', ...argv, '--json'],
+    ['--conditions=nearfield-source', 'scripts/eval.ts', ...argv, '--no-teacher', '--json'],
     { cwd: ROOT },
   );
   return JSON.parse(stdout.trim().split('\n').at(-1)!);
