@@ -35,6 +35,7 @@ for (const flags of [[], ['--emulate-cloud']]) {
     const printed = await start(...flags);
     expect(printed).toContain('You may drive again when you can stop the car');
     expect(printed).toContain('egress     0 bytes');
+    expect(printed).toMatch(/generated on this device|To add one: npm run models -- build smollm2/);
     expect(printed).toMatch(/Ready after \d/);
     expect(printed).toMatch(flags.length === 0 ? /Cloud +none/ : /Cloud +emulated AWS Bedrock/);
     const url = /Edge worker +(\S+)/.exec(printed)![1]!;

@@ -4,14 +4,17 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { startEdge } from '../edge-worker/node.ts';
+import { createNodeGenerator, DEFAULT_GENERATOR, findModel } from '../runtime/engine/generation/node.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import { EMULATOR_CREDENTIALS, EMULATOR_REGION, startBedrockEmulator } from './emulators/bedrock.ts';
 import { buildDemo } from './start/build-demo.ts';
-import { describeAnswer } from './start/show-answer.ts';
+import { describeAnswer, describeGenerated } from './start/show-answer.ts';
 
 const ROOT = new URL('../', import.meta.url);
 const DOCUMENT = new URL('web-demo/src/documents/samples/discharge-en.md', ROOT);
 const QUESTION = 'When may I drive again?';
+const PROMPT = 'Why is it good for privacy when a model runs on my own device? Answer in one sentence.';
+const MODEL_HINT = `No language model here, so only documents are answered. To add one: npm run models -- build ${DEFAULT_GENERATOR}`;
 const CLOUD_HINT = 'Cloud         none; npm start -- --emulate-cloud adds an emulated AWS Bedrock';
 
 interface Options {
@@ -41,7 +44,9 @@ await main(program.parse().opts<Options>()).catch((error: unknown) => {
 async function main(options: Options): Promise<void> {
   const begun = performance.now();
   say('Loading the INT8 model and checking its SHA-256 …');
-  const runtime = await createNodeRuntime();
+  const hasModel = (await findModel()) !== undefined;
+  const generator = hasModel ? await createNodeGenerator() : undefined;
+  const runtime = await createNodeRuntime({ generator });
   const document = await readFile(DOCUMENT, 'utf8');
   const answer = await runtime.answer({
     question: QUESTION,
@@ -49,6 +54,13 @@ async function main(options: Options): Promise<void> {
   });
   console.log(`\nOne answer, on this device (${runtime.embedder.model}, ${runtime.embedder.backend()}):\n`);
   console.log(`${describeAnswer(QUESTION, DOCUMENT.pathname.split('/').at(-1)!, answer)}\n`);
+  if (generator === undefined) console.log(`${MODEL_HINT}\n`);
+  else {
+    const request = { messages: [{ role: 'user' as const, content: PROMPT }], max_completion_tokens: 80 };
+    const generated = await runtime.complete({ ...request, cache: 'bypass' });
+    console.log(`One more, generated on this device (${generator.model}, ${generator.backend}):\n`);
+    console.log(`${describeGenerated(PROMPT, generated)}\n`);
+  }
   if (options.once) return await runtime.close();
 
   if (options.build) {
@@ -60,6 +72,7 @@ async function main(options: Options): Promise<void> {
     port: options.port,
     env: { ...process.env, ...(cloud === undefined ? {} : cloudEnv(cloud.url)) },
     embedder: runtime.embedder,
+    generator,
     pages: fileURLToPath(new URL('dist/web-demo', ROOT)),
     dataFolder: fileURLToPath(new URL('.nearfield/edge', ROOT)),
   });

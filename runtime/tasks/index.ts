@@ -30,5 +30,6 @@ export {
   type TextLanguage,
 } from './intent.ts';
 export { createLabelling, DEFAULT_INTENT, type Labelling, type LabellingParts } from './labelling.ts';
+export { phrasingRequest, supportedSentences } from './phrase.ts';
 export { splitSentences, type TextRange } from './segment.ts';
 export { createTagger, type TaggerOptions } from './tag.ts';

@@ -2,8 +2,8 @@
 // where one is handed in. It is never given a network.
 import { NearfieldError } from '../errors.ts';
 import { questionOf } from '../messages.ts';
-import type { Answerer } from '../tasks/index.ts';
-import type { ChatRequest, Tier, TierContext, TierPart } from '../types.ts';
+import { type Answerer, phrasingRequest, supportedSentences } from '../tasks/index.ts';
+import type { ChatRequest, Passage, Tier, TierContext, TierPart, Usage } from '../types.ts';
 
 /** A local language model, as the device tier sees it. */
 export interface LocalGenerator {
@@ -38,7 +38,7 @@ export function createDeviceTier(options: DeviceTierOptions): Tier {
     async *stream(request, context) {
       const { signal, step } = context;
       signal.throwIfAborted();
-      if (extracts(request)) yield* extract(answerer!, request, notFoundText, context);
+      if (extracts(request)) yield* answer(answerer!, generator, request, notFoundText, context);
       else yield* generator!.stream(request, { signal, step });
     },
     async dispose() {
@@ -47,12 +47,15 @@ export function createDeviceTier(options: DeviceTierOptions): Tier {
   };
 }
 
-async function* extract(
+/** Passages first. Then the best of them as it stands, or the passages in the model's words where asked for. */
+async function* answer(
   answerer: Answerer,
+  generator: LocalGenerator | undefined,
   request: ChatRequest,
   notFoundText: string,
-  { signal, step }: TierContext,
+  context: TierContext,
 ): AsyncIterable<TierPart> {
+  const { signal, step } = context;
   const question = questionOf(request).trim();
   if (question === '') {
     throw new NearfieldError(
@@ -66,6 +69,48 @@ async function* extract(
   step?.('rank', rankMs);
   signal.throwIfAborted();
   yield { type: 'sources', passages };
-  yield { type: 'text-delta', text: passages[0]?.text ?? notFoundText };
-  yield { type: 'finish', finishReason: 'stop' };
+  const phrases = request.phrase === true && passages.length > 0 && generator !== undefined;
+  const phrased = phrases ? yield* phrase(generator, request, question, passages, context) : undefined;
+  if (phrased?.said !== true) yield { type: 'text-delta', text: passages[0]?.text ?? notFoundText };
+  yield {
+    type: 'finish',
+    finishReason: 'stop',
+    ...(phrased?.usage !== undefined && { usage: phrased.usage }),
+    ...(phrased?.said === true && { model: phrased.model }),
+  };
+}
+
+interface Phrased {
+  /** False when the model said nothing that the passages bear out. */
+  readonly said: boolean;
+  readonly usage?: Usage | undefined;
+  readonly model?: string | undefined;
+}
+
+/** A model that fails leaves the answer to the passages; a person who leaves ends it. */
+async function* phrase(
+  generator: LocalGenerator,
+  request: ChatRequest,
+  question: string,
+  passages: readonly Passage[],
+  { signal, step }: TierContext,
+): AsyncGenerator<TierPart, Phrased> {
+  let said = false;
+  let finish: Extract<TierPart, { type: 'finish' }> | undefined;
+  async function* texts(): AsyncGenerator<string> {
+    const asked = phrasingRequest(request, question, passages);
+    for await (const part of generator.stream(asked, { signal, step })) {
+      if (part.type === 'text-delta') yield part.text;
+      if (part.type === 'finish') finish = part;
+    }
+  }
+  try {
+    for await (const text of supportedSentences(texts(), question, passages)) {
+      said = true;
+      yield { type: 'text-delta', text };
+    }
+  } catch (error) {
+    if (signal.aborted || said) throw error;
+  }
+  return { said, usage: finish?.usage, model: finish?.model };
 }

@@ -30,6 +30,20 @@ export function describeAnswer(question: string, document: string, answer: Compl
     .join('\n');
 }
 
+/** A generated answer: what was asked and said, how fast, what left. */
+export function describeGenerated(prompt: string, answer: Completion): string {
+  const { timings, usage, receipt } = answer;
+  const decodeMs = timings.steps.find((step) => step.name === 'decode')?.durationMs ?? 0;
+  // The first token comes out of the prefill.
+  const rate = decodeMs === 0 ? 0 : ((usage.completionTokens - 1) / decodeMs) * 1000;
+  return [
+    `  question   ${prompt}`,
+    `  answer     ${answer.text.replace(/\s+/g, ' ').trim()}`,
+    `  time       first token after ${ms(timings.ttftMs ?? timings.totalMs)} ms, ${usage.completionTokens} tokens at ${rate.toFixed(1)} tokens/s`,
+    `  egress     ${receipt.bytesOut} bytes (receipt ${receipt.sequence}, ${receipt.hash.slice(0, 16)}…)`,
+  ].join('\n');
+}
+
 function ms(value: number): number {
   return Number(value.toFixed(value < 10 ? 2 : 0));
 }

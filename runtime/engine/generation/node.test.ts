@@ -32,6 +32,7 @@ async function writeModel(
   name: string,
   change: (files: Record<string, Uint8Array>) => void = () => undefined,
   goldenIds?: readonly number[],
+  goldenTop: readonly object[] = [],
 ) {
   const tokenizer = tinyTokenizerJson();
   const vocabulary = createVocabulary(tokenizer);
@@ -42,7 +43,7 @@ async function writeModel(
     'golden.json': json({
       texts: ['Hello'],
       inputIds: [goldenIds ?? vocabulary.encodePlain('Hello')],
-      top: [{ ids: [], logits: [] }],
+      top: [goldenTop],
     }),
   };
   const roles = {
@@ -103,6 +104,15 @@ describe('createNodeGenerator', () => {
     const at = await writeModel('wrong-golden', undefined, [1, 2]);
     await expect(createNodeGenerator({ model: at, threads: 1 })).rejects.toMatchObject({
       code: 'golden-mismatch',
+    });
+  });
+
+  it('refuses a decoder that finds none of the reference’s favourites', async () => {
+    const at = await writeModel('wrong-top', undefined, undefined, [{ ids: [7] }, { ids: [9] }]);
+    const opening = createNodeGenerator({ model: at, threads: 1 });
+    await expect(opening).rejects.toMatchObject({
+      code: 'golden-mismatch',
+      message: expect.stringContaining('of 2 places'),
     });
   });
 

@@ -37,7 +37,8 @@ const configSchema = z.looseObject({
 const goldenSchema = z.looseObject({
   texts: z.array(z.string()),
   inputIds: z.array(z.array(z.int())),
-  top: z.array(z.looseObject({ ids: z.array(z.int()), logits: z.array(z.number()) })),
+  /** A text, a position: the reference's likeliest tokens. */
+  top: z.array(z.array(z.looseObject({ ids: z.array(z.int()) }))),
 });
 
 /**
@@ -107,8 +108,9 @@ function nameOf(token: Config['bos_token']): string | undefined {
   return typeof token === 'string' ? token : (token?.content ?? undefined);
 }
 
-/** How far a quantised model's favourite may have fallen in the reference's list, or the other way round. */
+/** How far the reference's favourite may have fallen, and at how many of the places it must not fall further. */
 const RANKS = 3;
+const LEAST_FOUND = 0.8;
 
 async function checkGolden(bytes: Uint8Array, vocabulary: Vocabulary, decoder: Decoder): Promise<void> {
   let golden: z.infer<typeof goldenSchema>;
@@ -130,21 +132,28 @@ async function checkGolden(bytes: Uint8Array, vocabulary: Vocabulary, decoder: D
   if (shortest === undefined) return;
   const sequence = decoder.open();
   try {
-    const work = { sequence, tokens: golden.inputIds[shortest]!, logits: 'last' as const };
-    const [row] = await decoder.forward([work]);
-    checkRow(row!, golden.top[shortest]?.ids ?? []);
+    const work = { sequence, tokens: golden.inputIds[shortest]!, logits: 'all' as const };
+    const [rows] = await decoder.forward([work]);
+    checkRows(rows!, decoder.vocab, golden.top[shortest] ?? []);
   } finally {
     sequence.close();
   }
 }
 
-function checkRow(row: Float32Array, expected: readonly number[]): void {
-  const [best] = expected;
-  if (best === undefined) return;
-  const above = row.reduce((count, logit) => count + (logit > row[best]! ? 1 : 0), 0);
-  if (above < RANKS && row[best]! > Number.NEGATIVE_INFINITY) return;
+/** Quantised, a model may swap near equals; a wrong decoder finds none of the reference's favourites. */
+function checkRows(
+  rows: Float32Array,
+  vocab: number,
+  expected: readonly { readonly ids: readonly number[] }[],
+): void {
+  const found = expected.filter(({ ids: [best] }, at) => {
+    const row = rows.subarray(at * vocab, (at + 1) * vocab);
+    const logit = row[best ?? 0]!;
+    return row.reduce((count, other) => count + (other > logit ? 1 : 0), 0) < RANKS && Number.isFinite(logit);
+  });
+  if (found.length >= expected.length * LEAST_FOUND) return;
   throw new NearfieldError(
     'golden-mismatch',
-    `The decoder ranks the reference’s likeliest token at place ${above + 1}; expected one of the first ${RANKS}.`,
+    `The decoder ranks the reference’s likeliest token among its first ${RANKS} at ${found.length} of ${expected.length} places; expected at least ${LEAST_FOUND * 100} %.`,
   );
 }
