@@ -22,6 +22,8 @@ it('does in a page what README says: answer, refuse to leave, and serve the Open
     bytesOut: 0,
     dims: 384,
     streamed: 'The lease begins on 1 May.',
+    label: 'lost_card',
+    volatility: 'minutes',
   });
   expect(['no-tier', 'egress-denied']).toContain(result.denied);
   expect(result.similar).toBeGreaterThan(0.6);

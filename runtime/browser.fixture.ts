@@ -11,6 +11,8 @@ export async function embedAsReadme(): Promise<{
   dims: number;
   similar: number;
   streamed: string;
+  label: string | undefined;
+  volatility: string;
 }> {
   const nearfield = await createPageRuntime({ models: '/models/', name: 'readme' });
   const documents = [{ id: 'lease', text: LEASE }];
@@ -36,6 +38,12 @@ export async function embedAsReadme(): Promise<{
   });
   let streamed = '';
   for await (const chunk of stream) streamed += chunk.choices[0]?.delta.content ?? '';
+  const { label } = await nearfield.classify('my card was stolen', [
+    'lost_card',
+    'exchange_rate',
+    'opening_hours',
+  ]);
+  const { volatility } = await nearfield.intent('What time is it in Lima right now?');
   await nearfield.close();
   return {
     text,
@@ -44,5 +52,7 @@ export async function embedAsReadme(): Promise<{
     dims: cat.length,
     similar: cat.reduce((sum, value, at) => sum + value * kitten[at]!, 0),
     streamed,
+    label,
+    volatility: volatility.label,
   };
 }
