@@ -41,6 +41,11 @@ const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
     out: 'models/nearfield-embed',
     summary: 'a student of that encoder: a third of the compute, English, Spanish and Portuguese',
   },
+  'nearfield-intent': {
+    script: 'build_intent.py',
+    out: 'models/nearfield-intent',
+    summary: 'heads on the encoder: volatility of the answer, kind of task, language',
+  },
   'nearfield-pii': {
     script: 'build_pii.py',
     out: 'models/nearfield-pii',
