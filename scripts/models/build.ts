@@ -36,6 +36,11 @@ const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
     summary:
       'a language model for the kernel: INT8, or with -- --weights published its own four bits; not committed',
   },
+  'smollm2-135m-instruct-peers': {
+    script: 'build_smollm2_peers.py',
+    out: '.nearfield/models',
+    summary: 'the same weights for transformers.js (fp32, q8, q4) and wllama (Q8_0), for benches; not committed',
+  },
   'nearfield-embed': {
     script: 'build_embed.py',
     out: 'models/nearfield-embed',
@@ -45,6 +50,11 @@ const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
     script: 'build_intent.py',
     out: 'models/nearfield-intent',
     summary: 'heads on the encoder: volatility of the answer, kind of task, language',
+  },
+  'nearfield-guard': {
+    script: 'build_guard.py',
+    out: 'models/nearfield-guard',
+    summary: "the cache's cross-check: does a kept question ask the same as a new one?",
   },
   'nearfield-pii': {
     script: 'build_pii.py',

@@ -4,9 +4,18 @@ export interface DecoderExports {
   run(): void;
   serve(thread: number, seen: number): void;
   stop(): void;
+  sweep(from: number, bytes: number): number;
   panelScratch(k: number): number;
   scoreScratch(context: number, headDims: number): number;
-  quantizeRow(x: number, k: number, kind: number, codes: number, scales: number, sums: number): void;
+  quantizeRow(
+    x: number,
+    k: number,
+    kind: number,
+    codes: number,
+    scales: number,
+    sums: number,
+    alone: number,
+  ): void;
   rmsNormInto(x: number, n: number, weight: number, epsilon: number, target: number): void;
   rotate(x: number, rope: number, headDims: number): void;
   writeCache(key: number, value: number, headDims: number, half: number, slot: number): void;

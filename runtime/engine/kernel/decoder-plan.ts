@@ -46,7 +46,7 @@ export function placeDecoder(shape: LlamaShape, index: WeightsIndex, threads: nu
   const wide = Math.max((heads + 2 * kvHeads) * headDims, intermediate * 2);
   const padded = Math.ceil(context / at.PAGE) * at.PAGE;
   const scores = (padded * 6 + headDims * 2 + 127) & ~63;
-  const panel = (widest / at.BLOCK) * 320;
+  const panel = (widest / at.BLOCK) * 320 + 128;
   const structs = new Map([...matricesOf(shape).keys()].map((name) => [name, take(at.X_BYTES)] as const));
   const layerTable = take(shape.layers * at.Y_BYTES);
   const fields = new Map<number, number>([
@@ -72,7 +72,7 @@ export function placeDecoder(shape: LlamaShape, index: WeightsIndex, threads: nu
   const pageTables = take(MOST_ROWS * tableBytes);
   const logits = fields.get(at.D_LOGITS)!;
   const weights = take(index.bytes);
-  const pageBytes = shape.layers * kvHeads * 2 * (at.PAGE * headDims + at.PAGE * 4);
+  const pageBytes = shape.layers * kvHeads * at.PAGE * (headDims * 3 + 8);
   const given = { ids, positions, tables, picked, pageTables, tableBytes, logits, weights, pageBytes };
   return { shape, end: next, fields, structs, layerTable, ...given };
 }

@@ -1,13 +1,23 @@
-// Owns causal attention of one row over its sequence's cache. Keys and values are int8 with a scale a token and
-// head, in pages of 16 tokens; queries and weights meet them as int16, so scores and mixes are exact integers.
-// A page holds, for each layer and key-value head: keys [headDims / 2][16][2], 16 scales, values [8][headDims][2],
-// 16 scales: a lane is a token for scores and a dimension for the mix, so nothing is summed across lanes.
-import { PAGE, halfPage } from './decoder-layout';
+// Owns causal attention of one row over its sequence's cache, in pages of 16 tokens. Keys are int16 and values int8,
+// with a scale a token and head; queries and weights meet them as int16, so scores and mixes are exact integers. A
+// page holds, for each layer and key-value head: keys [headDims / 2][16][2], 16 scales, values [8][headDims][2], 16
+// scales: a lane is a token for scores and a dimension for the mix, so nothing is summed across lanes.
+import { PAGE, keyBytes } from './decoder-layout';
 import { quantize16 } from './decoder-quantize';
 import { exp, largest, roundOne, sum } from './math';
 
 /** Tokens mixed before int32 sums go over to floats: 32767 * 127 * 512 < 2^31. */
 const MIX_TOKENS: i32 = 512;
+const MOST_KEY: f32 = 8191;
+const MOST_VALUE: f32 = 127;
+const MOST_WEIGHT: f32 = 32767;
+
+/** Most of a query's code, so that a score stays within int32: 262000 * 8191 < 2^31. */
+@inline
+function mostQuery(headDims: i32): f32 {
+  const most: i32 = 262000 / headDims;
+  return <f32>most;
+}
 
 /** Bytes of scratch for a context: scores of one head, their codes, a query's codes. */
 export function scoreScratch(context: i32, headDims: i32): i32 {
@@ -26,20 +36,21 @@ function topOf(x: usize, n: i32): f32 {
   return largest(high);
 }
 
-/** Writes one token's key and value (f32 [headDims] each) of one head into its page. */
-export function writeCache(key: usize, value: usize, headDims: i32, half: usize, slot: i32): void {
+/** Writes one token's key and value (f32 [headDims] each) of one head into its page, at `cache`. */
+export function writeCache(key: usize, value: usize, headDims: i32, cache: usize, slot: i32): void {
   const keyTop = topOf(key, headDims), valueTop = topOf(value, headDims);
-  const keyInverse: f32 = keyTop > 0 ? 127 / keyTop : 0, valueInverse: f32 = valueTop > 0 ? 127 / valueTop : 0;
-  const values = half + halfPage(headDims);
-  const keyAt = half + (slot << 1);
+  const keyInverse: f32 = keyTop > 0 ? MOST_KEY / keyTop : 0;
+  const valueInverse: f32 = valueTop > 0 ? MOST_VALUE / valueTop : 0;
+  const values = cache + keyBytes(headDims);
+  const keyAt = cache + (slot << 2);
   const valueAt = values + (slot >> 1) * (headDims << 1) + (slot & 1);
   for (let d = 0; d < headDims; d++) {
     const at = <usize>d << 2;
-    store<i8>(keyAt + (d >> 1) * (PAGE << 1) + (d & 1), <i8>codeOf(load<f32>(key + at), keyInverse));
+    store<i16>(keyAt + (d >> 1) * (PAGE << 2) + ((d & 1) << 1), <i16>codeOf(load<f32>(key + at), keyInverse));
     store<i8>(valueAt + (d << 1), <i8>codeOf(load<f32>(value + at), valueInverse));
   }
-  store<f32>(half + PAGE * headDims + (slot << 2), keyTop / 127);
-  store<f32>(values + PAGE * headDims + (slot << 2), valueTop / 127);
+  store<f32>(cache + PAGE * headDims * 2 + (slot << 2), keyTop / MOST_KEY);
+  store<f32>(values + PAGE * headDims + (slot << 2), valueTop / MOST_VALUE);
 }
 
 /**
@@ -59,7 +70,7 @@ export function attendRow(
   const pages = (tokens + PAGE - 1) / PAGE;
   const codes = scratch + ((pages * PAGE) << 2);
   const queryCodes = codes + ((pages * PAGE) << 1);
-  const factor = quantize16(query, headDims, queryCodes) * scale;
+  const factor = quantize16(query, headDims, queryCodes, mostQuery(headDims)) * scale;
   for (let page = 0; page < pages; page++) {
     const half = <usize>load<u32>(table + (<usize>page << 2)) + offset;
     scorePage(queryCodes, half, headDims, factor, scratch + (<usize>(page * PAGE) << 2));
@@ -74,11 +85,11 @@ function scorePage(query: usize, keys: usize, headDims: i32, factor: f32, scores
   let at = keys;
   while (query < end) {
     const x = v128.load32_splat(query);
-    a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load_ext<i8>(at), x));
-    b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load_ext<i8>(at, 8), x));
-    c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load_ext<i8>(at, 16), x));
-    d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load_ext<i8>(at, 24), x));
-    at += 32;
+    a = i32x4.add(a, i32x4.dot_i16x8_s(v128.load(at), x));
+    b = i32x4.add(b, i32x4.dot_i16x8_s(v128.load(at, 16), x));
+    c = i32x4.add(c, i32x4.dot_i16x8_s(v128.load(at, 32), x));
+    d = i32x4.add(d, i32x4.dot_i16x8_s(v128.load(at, 48), x));
+    at += 64;
     query += 4;
   }
   const f = f32x4.splat(factor);
@@ -116,7 +127,7 @@ function mix(
   inverse: f32,
   out: usize,
 ): void {
-  const values = offset + halfPage(headDims), scales = values + PAGE * headDims;
+  const values = offset + keyBytes(headDims), scales = values + PAGE * headDims;
   for (let page = 0; page < pages; page++) {
     const at = weights + (<usize>(page * PAGE) << 2);
     const from = <usize>load<u32>(table + (<usize>page << 2)) + scales;
@@ -127,7 +138,7 @@ function mix(
       v128.store(at + i, v128.and(live, f32x4.mul(weight, v128.load(from + i))));
     }
   }
-  const factor = f32x4.splat(quantize16(weights, pages * PAGE, codes) * inverse);
+  const factor = f32x4.splat(quantize16(weights, pages * PAGE, codes, MOST_WEIGHT) * inverse);
   for (let d: usize = 0; d < <usize>headDims << 2; d += 16) v128.store(out + d, f32x4.splat(0));
   for (let first = 0; first < pages; first += MIX_TOKENS / PAGE) {
     const last = min(pages, first + MIX_TOKENS / PAGE);

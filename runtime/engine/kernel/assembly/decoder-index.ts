@@ -37,3 +37,15 @@ export function stop(): void {
   store<i32>(PLAN + D_PHASE, PHASE_STOP);
   announce(PLAN + JOB);
 }
+
+/** Reads memory once, for benches: what a pass over weights can not be faster than. A number nobody needs. */
+export function sweep(from: usize, bytes: usize): i32 {
+  let a = i32x4.splat(0), b = i32x4.splat(0), c = i32x4.splat(0), d = i32x4.splat(0);
+  for (const end = from + bytes; from < end; from += 64) {
+    a = i32x4.add(a, v128.load(from));
+    b = i32x4.add(b, v128.load(from, 16));
+    c = i32x4.add(c, v128.load(from, 32));
+    d = i32x4.add(d, v128.load(from, 48));
+  }
+  return i32x4.extract_lane(i32x4.add(i32x4.add(a, b), i32x4.add(c, d)), 0);
+}

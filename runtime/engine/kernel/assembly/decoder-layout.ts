@@ -90,8 +90,19 @@ export function fieldInt(at: usize): i32 {
   return load<i32>(PLAN + at);
 }
 
-/** Bytes of one head's keys (or values) of one page: codes, then a float scale a token. */
+/** Bytes of one head's keys of one page: int16 codes, then a float scale a token. */
 @inline
-export function halfPage(headDims: i32): i32 {
+export function keyBytes(headDims: i32): i32 {
+  return PAGE * headDims * 2 + PAGE * 4;
+}
+
+/** Bytes of one head's values of one page: int8 codes, then a float scale a token. */
+@inline
+export function valueBytes(headDims: i32): i32 {
   return PAGE * headDims + PAGE * 4;
+}
+
+@inline
+export function cacheBytes(headDims: i32): i32 {
+  return keyBytes(headDims) + valueBytes(headDims);
 }

@@ -1,21 +1,20 @@
-// Owns how a row of activations becomes integers for a decoder's products. Against four-bit weights: int8, a
-// scale for each block of 32, since a language model's outliers would make one scale a row coarse. Against int8
-// weights: int16, one scale a row; one-row products are bound by memory, so the precision costs nothing.
-import { BLOCK, KIND_4 } from './decoder-layout';
+// Owns how a row of activations becomes integers for a decoder's products: int16, since a language model's outliers
+// make eight bits coarse and one-row products are bound by memory, so that precision costs little. Against int8
+// weights one scale a row; against four-bit weights one a block of 32.
+import { BLOCK, KIND_8 } from './decoder-layout';
 import { largest, madd, roundToInt } from './math';
 
-/** Bytes of an int8 code: plain SIMD has no 8-bit product, so it keeps them as int16. */
-export const CODE_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
-const MOST_8: f32 = 127;
-const MOST_16: f32 = 32767;
+const MOST: f32 = 32767;
+/** Against four bits: the higher of a code's two bytes is rounded and must not reach 128. */
+const MOST_PARTS: f32 = 32512;
 
 /**
- * x f32 [k] to codes, `scales` f32 [k / 32] (one, for kind 8) and, for kind 4, `sums` f32 [k / 32]: what each
- * block sums to, for the weights' minima.
+ * x f32 [k] to int16 codes, `scales` f32 [k / 32] (one, for kind 8) and, for four bits, `sums` f32 [k / 32]: what each
+ * block sums to, for the weights' minima. `alone`: the step's only row, which decoder-product.ts reads its own way.
  */
-export function quantizeRow(x: usize, k: i32, kind: i32, codes: usize, scales: usize, sums: usize): void {
-  if (kind == KIND_4) quantizeBlocks(x, k, codes, scales, sums);
-  else quantizeWhole(x, k, codes, scales);
+export function quantizeRow(x: usize, k: i32, kind: i32, codes: usize, scales: usize, sums: usize, alone: bool): void {
+  if (kind == KIND_8) store<f32>(scales, quantize16(x, k, codes, MOST));
+  else quantizeBlocks(x, k, codes, scales, sums, alone && ASC_FEATURE_RELAXED_SIMD);
 }
 
 @inline
@@ -23,50 +22,57 @@ function inverseOf(top: f32, most: f32): f32 {
   return top > 0 ? most / top : 0;
 }
 
-function quantizeBlocks(x: usize, k: i32, codes: usize, scales: usize, sums: usize): void {
+function quantizeBlocks(x: usize, k: i32, codes: usize, scales: usize, sums: usize, apart: bool): void {
   for (let block = 0; block < k; block += BLOCK) {
     let high = f32x4.splat(0);
     for (let i: usize = 0; i < 128; i += 16) high = f32x4.pmax(high, f32x4.abs(v128.load(x + i)));
     const top = largest(high);
-    const factor = f32x4.splat(inverseOf(top, MOST_8));
+    const factor = f32x4.splat(inverseOf(top, MOST_PARTS));
     let total = i32x4.splat(0);
     for (let i: usize = 0; i < 128; i += 32) {
       const a = roundToInt(f32x4.mul(v128.load(x + i), factor));
       const b = roundToInt(f32x4.mul(v128.load(x + i, 16), factor));
       total = i32x4.add(total, i32x4.add(a, b));
-      const words = i16x8.narrow_i32x4_s(a, b);
-      if (ASC_FEATURE_RELAXED_SIMD) v128.store64_lane(codes + (i >> 2), i8x16.narrow_i16x8_s(words, words), 0);
-      else v128.store(codes + (i >> 1), words);
+      storeCodes(codes, i, i16x8.narrow_i32x4_s(a, b), apart);
     }
     total = i32x4.add(total, v128.shuffle<i32>(total, total, 2, 3, 0, 1));
     const sum = i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1);
-    const scale = top / MOST_8;
+    const scale = top / MOST_PARTS;
     store<f32>(scales, scale);
     store<f32>(sums, scale * <f32>sum);
     x += 128;
-    codes += BLOCK * CODE_BYTES;
+    codes += BLOCK << 1;
     scales += 4;
     sums += 4;
   }
 }
 
-function quantizeWhole(x: usize, k: i32, codes: usize, scales: usize): void {
-  store<f32>(scales, quantize16(x, k, codes));
+/** Eight codes of a block, or their bytes `apart`: 32 high ones, then 32 low ones. `i`: the floats' offset. */
+@inline
+function storeCodes(codes: usize, i: usize, words: v128, apart: bool): void {
+  if (!apart) {
+    v128.store(codes + (i >> 1), words);
+    return;
+  }
+  const high = i16x8.shr_s(i16x8.add(words, i16x8.splat(128)), 8);
+  const low = i16x8.sub(words, i16x8.shl(high, 8));
+  v128.store64_lane(codes + (i >> 2), i8x16.narrow_i16x8_s(high, high), 0);
+  v128.store64_lane(codes + (i >> 2), i8x16.narrow_i16x8_s(low, low), 0, 32);
 }
 
-/** int16 codes of n floats (a multiple of 8); returns their scale. */
-export function quantize16(x: usize, n: i32, codes: usize): f32 {
+/** int16 codes, at most `most`, of n floats (a multiple of 8); returns their scale. */
+export function quantize16(x: usize, n: i32, codes: usize, most: f32): f32 {
   let high = f32x4.splat(0);
   const bytes = <usize>n << 2;
   for (let i: usize = 0; i < bytes; i += 16) high = f32x4.pmax(high, f32x4.abs(v128.load(x + i)));
   const top = largest(high);
-  const factor = f32x4.splat(inverseOf(top, MOST_16));
+  const factor = f32x4.splat(inverseOf(top, most));
   for (let i: usize = 0; i < bytes; i += 32) {
     const a = roundToInt(f32x4.mul(v128.load(x + i), factor));
     const b = roundToInt(f32x4.mul(v128.load(x + i, 16), factor));
     v128.store(codes + (i >> 1), i16x8.narrow_i32x4_s(a, b));
   }
-  return top / MOST_16;
+  return top / most;
 }
 
 /** target = x / sqrt(mean of squares + epsilon) * weight, n floats. */

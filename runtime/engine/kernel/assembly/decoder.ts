@@ -34,7 +34,7 @@ import {
   D_SUMS,
   D_TABLES,
   D_WIDE,
-  KIND_4,
+  KIND_8,
   PAGE,
   PHASE_HEAD,
   X_K,
@@ -49,11 +49,11 @@ import {
   Y_OUTPUT,
   Y_QKV,
   Y_QUERY_NORM,
+  cacheBytes,
   field,
   fieldInt,
-  halfPage,
 } from './decoder-layout';
-import { codeBytes, multiplyBlocks, readColumn } from './decoder-product';
+import { multiplyBlocks, readColumn } from './decoder-product';
 import { quantizeRow, rmsNormInto } from './decoder-quantize';
 import { PLAN } from './layout';
 import { exp } from './math';
@@ -138,8 +138,9 @@ function product(matrix: usize, target: usize, add: bool): void {
 
 function quantize(matrix: usize, x: usize, row: i32): void {
   const k = load<i32>(matrix, X_K), kind = load<i32>(matrix, X_KIND);
-  const scales = row * (kind == KIND_4 ? k >> 3 : 4);
-  quantizeRow(x, k, kind, field(D_CODES) + row * codeBytes(kind, k), field(D_SCALES) + scales, field(D_SUMS) + scales);
+  const scales = row * (kind == KIND_8 ? 4 : k >> 3);
+  const codes = field(D_CODES) + (<usize>(row * k) << 1);
+  quantizeRow(x, k, kind, codes, field(D_SCALES) + scales, field(D_SUMS) + scales, rows == 1);
 }
 
 /** The stream, normed, to codes for `next`; the stream itself stays. */
@@ -178,8 +179,8 @@ function remember(layer: usize, index: i32): void {
       x += head;
     }
     for (let i = 0; i < kvHeads; i++) {
-      const half = page + (index * kvHeads + i) * 2 * halfPage(headDims);
-      writeCache(x - (kvHeads - i) * head, x + i * head, headDims, half, position & (PAGE - 1));
+      const cache = page + (index * kvHeads + i) * cacheBytes(headDims);
+      writeCache(x - (kvHeads - i) * head, x + i * head, headDims, cache, position & (PAGE - 1));
     }
   }
   barrier(me, all);
@@ -195,7 +196,7 @@ function attend(layer: i32): void {
     attendRow(
       rowOf(D_WIDE, row, (heads + 2 * kvHeads) * headDims) + (<usize>(head * headDims) << 2),
       <usize>load<u32>(field(D_TABLES) + (row << 2)),
-      (layer * kvHeads + head / group) * 2 * halfPage(headDims),
+      (layer * kvHeads + head / group) * cacheBytes(headDims),
       load<i32>(field(D_POSITIONS) + (row << 2)) + 1,
       headDims,
       scale,
