@@ -1,7 +1,8 @@
 // What the Chromium tests run inside the page: a module of the page's own, as a test's functions cannot
 // import there. Put on `globalThis.cachePage`.
+import { openDB } from 'idb';
 import type { CacheLookup } from '../types.ts';
-import { openBrowserCacheStore } from './browser.ts';
+import { openBrowserCacheKeys, openBrowserCacheStore } from './browser.ts';
 import { type ControllableCache, createSemanticCache } from './index.ts';
 import { openIndexedDbCacheStore } from './indexeddb.ts';
 import { openLibsqlWasmCacheStore } from './libsql-wasm.ts';
@@ -38,6 +39,47 @@ export const cachePage = {
     return [store.kind, ...told];
   },
 
+  /** A cache whose store is encrypted or not, in libSQL on OPFS or in IndexedDB. */
+  async openEncrypted(name: string, kind: string, encrypt: boolean): Promise<string> {
+    const workerUrl = kind === 'indexeddb' ? '/no-such-worker.js' : undefined;
+    const store = await openBrowserCacheStore({
+      name,
+      encrypt,
+      ...(workerUrl !== undefined && { workerUrl }),
+    });
+    cache = createSemanticCache({ store, embed: embedWords, threshold: 0.8 });
+    return store.kind;
+  },
+
+  async close(): Promise<void> {
+    await cache?.close();
+  },
+
+  async forgetKeys(name: string): Promise<void> {
+    await (await openBrowserCacheKeys(name)).shred();
+  },
+
+  /** Every byte this origin keeps in IndexedDB and OPFS, one character a byte. Keys cannot be read, so they are not. */
+  async rawBytes(): Promise<string> {
+    const rows: string[] = [];
+    for (const { name } of await indexedDB.databases()) {
+      if (name !== undefined && name !== 'nearfield-cache-keys') rows.push(...(await databaseRows(name)));
+    }
+    for await (const file of filesOf(await navigator.storage.getDirectory())) {
+      rows.push(bytesAsText(new Uint8Array(await file.arrayBuffer())));
+    }
+    return rows.join('\n');
+  },
+
+  /** Tries to read the key out, as a script of the page could. */
+  async exportKey(name: string): Promise<string> {
+    const { key } = (await openBrowserCacheKeys(name)).current();
+    return await crypto.subtle.exportKey('raw', key).then(
+      () => 'exported',
+      (error: unknown) => (error instanceof DOMException ? error.name : 'unknown'),
+    );
+  },
+
   async write(question: string, answer: string): Promise<void> {
     await cache?.write(ask(question), answerOf(answer));
   },
@@ -52,5 +94,37 @@ export const cachePage = {
 
   storeFailures: (): number | undefined => cache?.details().storeFailures,
 };
+
+async function databaseRows(name: string): Promise<string[]> {
+  const database = await openDB(name);
+  const rows: string[] = [];
+  for (const store of database.objectStoreNames) {
+    const [keys, values] = await Promise.all([database.getAllKeys(store), database.getAll(store)]);
+    rows.push(JSON.stringify([keys, values], bytesToText));
+  }
+  database.close();
+  return rows;
+}
+
+function bytesToText(_key: string, value: unknown): unknown {
+  return ArrayBuffer.isView(value)
+    ? bytesAsText(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+    : value;
+}
+
+function bytesAsText(bytes: Uint8Array): string {
+  let text = '';
+  for (let from = 0; from < bytes.length; from += 8_192) {
+    text += String.fromCharCode(...bytes.subarray(from, from + 8_192));
+  }
+  return text;
+}
+
+async function* filesOf(directory: FileSystemDirectoryHandle): AsyncGenerator<File> {
+  for await (const handle of directory.values()) {
+    if (handle instanceof FileSystemFileHandle) yield await handle.getFile();
+    else if (handle instanceof FileSystemDirectoryHandle) yield* filesOf(handle);
+  }
+}
 
 Object.assign(globalThis, { cachePage });

@@ -1,0 +1,137 @@
+// Encryption over the memory store: the shared battery, nothing in the clear, lost and turned keys.
+import { describe, expect, it } from 'vitest';
+import { type CacheKeys, encryptStore } from './encrypted-store.ts';
+import { createSemanticCache } from './index.ts';
+import { createMemoryCacheStore } from './memory.ts';
+import { allHeads, STORE_CHECKS, same, sampleEntry, toHead } from './store.contract.ts';
+import { allPages, type CacheStore } from './store.ts';
+import { answerOf, ask, embedWords } from './testing.fixture.ts';
+
+interface Keys extends CacheKeys {
+  readonly records: { readonly epoch: number; readonly key: CryptoKey }[];
+}
+
+async function createKeys(): Promise<Keys> {
+  const records: Keys['records'] = [];
+  const make = async (): Promise<void> => {
+    const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, [
+      'encrypt',
+      'decrypt',
+    ]);
+    records.push({ epoch: crypto.getRandomValues(new Uint32Array(1))[0]!, key });
+  };
+  await make();
+  return {
+    records,
+    current: () => records.at(-1)!,
+    find: async (epoch) => records.find((record) => record.epoch === epoch)?.key,
+    rotate: make,
+    async retire() {
+      records.splice(0, records.length - 1);
+    },
+    async shred() {
+      records.splice(0);
+      await make();
+    },
+  };
+}
+
+/** A memory store that a second opening finds as it was left. */
+function createPlace(): CacheStore {
+  return { ...createMemoryCacheStore(), close: async () => undefined };
+}
+
+/** All that lies in the store, as text; vectors as the characters of their bytes. */
+async function rawOf(store: CacheStore): Promise<string> {
+  const rows: unknown[] = [...(await store.meta(''))];
+  for await (const page of allPages(store)) {
+    for (const head of page) {
+      const vector = String.fromCharCode(...new Uint8Array(head.vector?.values ?? []));
+      rows.push({ ...head, vector }, await store.answer(head.id));
+    }
+  }
+  return JSON.stringify(rows);
+}
+
+describe('encrypted store', () => {
+  it.each(STORE_CHECKS.filter(({ name }) => !name.startsWith('rejects')))('$name', async (check) => {
+    const keys = await createKeys();
+    const place = createPlace();
+    await check.run(async () => encryptStore(place, keys));
+  });
+
+  it('holds no word, tag, vector, answer or meta value in the clear', async () => {
+    const write = async (store: CacheStore): Promise<void> => {
+      const cache = createSemanticCache({ store, embed: embedWords });
+      await cache.write(ask('my CANARY question'), answerOf('a CANARY answer'), { tags: ['CANARY'] });
+      await store.apply({ meta: { note: 'CANARY' }, put: [sampleEntry(7)] });
+    };
+    const plain = createPlace();
+    await write(plain);
+    expect((await rawOf(plain)).match(/CANARY/g)).toHaveLength(4);
+    const place = createPlace();
+    await write(encryptStore(place, await createKeys()));
+    const raw = await rawOf(place);
+    expect(raw).not.toMatch(/CANARY|Q0FOQVJZ|question/);
+    const vector = String.fromCharCode(...new Uint8Array(sampleEntry(7).vector!.values));
+    expect(raw).not.toContain(JSON.stringify(vector).slice(1, -1));
+  });
+
+  it('drops what another key wrote, and works on', async () => {
+    const place = createPlace();
+    const before = encryptStore(place, await createKeys());
+    await before.apply({ put: [sampleEntry(1), sampleEntry(2)], meta: { m: 'x' } });
+    const secret = await before.claim('scope-secret', 'a');
+    const after = encryptStore(place, await createKeys());
+    expect(await allHeads(after)).toEqual([]);
+    expect((await after.meta('m')).size).toBe(0);
+    expect(await after.answer(sampleEntry(1).id)).toBeUndefined();
+    expect([secret, await after.claim('scope-secret', 'b')]).toEqual(['a', 'b']);
+    expect(await allHeads(place)).toEqual([]);
+    await after.apply({ put: [sampleEntry(3)] });
+    same(await allHeads(after), [toHead(sampleEntry(3))]);
+  });
+
+  it('drops what was damaged or put in another place, and keeps the rest', async () => {
+    const place = createPlace();
+    const store = encryptStore(place, await createKeys());
+    await store.apply({ put: [sampleEntry(1), sampleEntry(2), sampleEntry(3)] });
+    const [one, two] = await allHeads(place);
+    const values = one!.vector!.values.slice();
+    values[30]! ^= 1;
+    const swapped = { ...one!, id: two!.id, answer: (await place.answer(one!.id))! };
+    await place.apply({ put: [{ ...one!, vector: { values, scale: 0 }, answer: 'not base64!' }, swapped] });
+    expect(await store.answer(one!.id)).toBeUndefined();
+    expect(await store.answer(two!.id)).toBeUndefined();
+    same(await allHeads(store), [toHead(sampleEntry(3))]);
+  });
+
+  it('turns the key: everything is read under the new one alone', async () => {
+    const place = createPlace();
+    const keys = await createKeys();
+    const store = encryptStore(place, keys);
+    await store.apply({ put: [sampleEntry(1), sampleEntry(2)], meta: { m: 'x' } });
+    const raw = await rawOf(place);
+    const old = keys.records[0]!;
+    expect(await store.rotate()).toBe(2);
+    expect(keys.records).toHaveLength(1);
+    expect(keys.records[0]).not.toBe(old);
+    same(await allHeads(store), [toHead(sampleEntry(1)), toHead(sampleEntry(2))]);
+    expect(await store.answer(sampleEntry(2).id)).toBe(sampleEntry(2).answer);
+    expect([...(await store.meta(''))]).toEqual([['m', 'x']]);
+    expect(await rawOf(place)).not.toBe(raw);
+  });
+
+  it('shreds: the key goes, so a copy taken before opens for nobody', async () => {
+    const place = createPlace();
+    const keys = await createKeys();
+    const store = encryptStore(place, keys);
+    await store.apply({ put: [sampleEntry(1)], meta: { m: 'x' } });
+    const copy = createPlace();
+    const [head] = await allHeads(place);
+    await copy.apply({ put: [{ ...head!, answer: (await place.answer(head!.id))! }] });
+    await store.shred();
+    expect(await rawOf(place)).toBe('[]');
+    expect(await allHeads(encryptStore(copy, keys))).toEqual([]);
+  });
+});
