@@ -9,6 +9,9 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NearfieldError } from '../../errors.ts';
 import { type FileRole, type Manifest, type ModelFile, parseManifest, verifyFile } from '../../models.ts';
+import { type DecoderModel, openDecoder } from './decoder-choice.ts';
+import { parseDecoderGolden } from './decoder-golden.ts';
+import { kernelDecoder, kernelThreadsDecoder } from './decoder-rows.ts';
 import type { Generator } from './generator.ts';
 import { type ModelGeneratorOptions, openGenerator } from './open.ts';
 
@@ -58,21 +61,24 @@ export async function createNodeGenerator(options: NodeGeneratorOptions = {}): P
       `Manifest ${manifest.id} names no weights or no tokenizer.`,
     );
   }
-  const { createKernelDecoder } = await import('../kernel/decoder.ts');
-  const stream = hashedStream(join(folder, weights.path), weights, signal);
-  const decoder = await createKernelDecoder(stream.parts, manifest, {
-    threads: options.threads ?? Math.min(MAX_THREADS, cpus().length),
-    context: Math.min(options.context ?? DEFAULT_CONTEXT, manifest.maxTokens),
-    cacheBytes,
-    signal,
-    onProgress,
-  });
-  try {
-    stream.check();
-  } catch (error) {
-    await decoder.dispose();
-    throw error;
-  }
+  const model: DecoderModel = {
+    manifest,
+    weightsHash: weights.sha256,
+    golden: texts.golden && parseDecoderGolden(texts.golden),
+    weights: () => hashedParts(join(folder, weights.path), weights, signal),
+  };
+  const threads = options.threads ?? Math.min(MAX_THREADS, cpus().length);
+  const decoder = await openDecoder(
+    model,
+    threads > 1 ? [kernelThreadsDecoder, kernelDecoder] : [kernelDecoder],
+    {
+      threads,
+      context: Math.min(options.context ?? DEFAULT_CONTEXT, manifest.maxTokens),
+      cacheBytes,
+      signal,
+      onProgress,
+    },
+  );
   return await openGenerator(decoder, manifest, texts, options);
 }
 
@@ -133,28 +139,25 @@ async function readRole(folder: string, manifest: Manifest, role: FileRole): Pro
   return bytes;
 }
 
-/** The file's parts as they are read. `check` speaks once all have passed: wrong bytes are then thrown away. */
-function hashedStream(path: string, file: ModelFile, signal: AbortSignal | undefined) {
+/** The file's parts as they are read; fails after the last one when they were not the manifest's. */
+async function* hashedParts(
+  path: string,
+  file: ModelFile,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   let bytes = 0;
-  async function* parts(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
-      signal?.throwIfAborted();
-      const part = chunk as Uint8Array;
-      hash.update(part);
-      bytes += part.byteLength;
-      yield part;
-    }
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
+    signal?.throwIfAborted();
+    const part = chunk as Uint8Array;
+    hash.update(part);
+    bytes += part.byteLength;
+    yield part;
   }
-  return {
-    parts: parts(),
-    check(): void {
-      const actual = hash.digest('hex');
-      if (bytes === file.bytes && actual === file.sha256) return;
-      throw new NearfieldError(
-        'integrity-mismatch',
-        `${file.path}: expected ${file.bytes} bytes of SHA-256 ${file.sha256}, got ${bytes} of ${actual}. Build or fetch the model again.`,
-      );
-    },
-  };
+  const actual = hash.digest('hex');
+  if (bytes === file.bytes && actual === file.sha256) return;
+  throw new NearfieldError(
+    'integrity-mismatch',
+    `${file.path}: expected ${file.bytes} bytes of SHA-256 ${file.sha256}, got ${bytes} of ${actual}. Build or fetch the model again.`,
+  );
 }
