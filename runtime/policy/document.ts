@@ -59,6 +59,11 @@ export interface PolicyDocument {
   readonly sensitivity?: Readonly<Partial<Record<SpanType, Sensitivity>>> | undefined;
   /** Places of an answer where placeholders are put back besides prose. Default: none of them. */
   readonly restoreIn?: readonly ('url' | 'tool-arguments' | 'code')[] | undefined;
+  /**
+   * `leave`: places, organisations and dates that a model found count for nothing in a request that names nobody
+   * and holds no identifier ("the capital of Australia"). Default `count`.
+   */
+  readonly placesAlone?: 'count' | 'leave' | undefined;
   readonly rules: readonly PolicyRule[];
 }
 
@@ -113,6 +118,7 @@ const documentSchema = z.strictObject({
     .optional(),
   sensitivity: z.partialRecord(spanType, z.enum(SENSITIVITIES)).optional(),
   restoreIn: z.array(z.enum(['url', 'tool-arguments', 'code'])).optional(),
+  placesAlone: z.enum(['count', 'leave']).optional(),
   rules: z
     .array(
       z.strictObject({
@@ -164,6 +170,7 @@ const CONSENT_CLOUD: PolicyRule = {
 const BALANCED: PolicyDocument = {
   version: 1,
   base: { farthest: 'cloud', redact: ['edge', 'cloud'], cacheable: true },
+  placesAlone: 'leave',
   rules: [
     STAY_SECRET,
     CONSENT_NEEDED,
@@ -207,6 +214,7 @@ const STRICT: PolicyDocument = {
 const OPEN: PolicyDocument = {
   version: 1,
   base: { farthest: 'cloud', redact: [], cacheable: true },
+  placesAlone: 'leave',
   rules: [
     STAY_SECRET,
     {

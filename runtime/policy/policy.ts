@@ -105,11 +105,22 @@ async function inspect(
 
 function merge(fields: readonly Field[], found: readonly Span[][], rules: PolicyDocument): readonly Span[][] {
   const texts = fields.map((field) => field.text);
-  return completeSpans(texts, found).map((spans, at) => {
+  const completed = withoutPlacesAlone(completeSpans(texts, found), rules);
+  return completed.map((spans, at) => {
     const field = fields[at]!;
     if (field.kind === 'participant') spans.push(wholeName(field));
     return mergeSpans(spans, (type) => sensitivityOf(rules, type));
   });
+}
+
+const QUASI: ReadonlySet<Span['type']> = new Set(['location', 'organization', 'date']);
+
+/** Where nobody is named, what a model took for a place or a date is the subject of a question. */
+function withoutPlacesAlone(found: readonly (readonly Span[])[], rules: PolicyDocument): Span[][] {
+  const alone =
+    rules.placesAlone === 'leave' &&
+    found.every((spans) => spans.every(({ type, source }) => QUASI.has(type) && source.startsWith('model:')));
+  return found.map((spans) => (alone ? [] : [...spans]));
 }
 
 /** A participant's name is one by definition; no detector needs to say so. */

@@ -34,14 +34,28 @@ export function createTaggerDetector(options: TaggerDetectorOptions): Detector {
       for (const view of await readableViews(text)) {
         if (countWords(view.text) < MIN_LETTERS) continue;
         for (const span of await tagger.tag(view.text, { signal })) {
-          if (!wanted(span)) continue;
+          if (!wanted(span) || isPlaceholder(view.text, span)) continue;
           const score = Math.min(span.score, MAX_SCORE);
-          spans.push({ ...span, ...locate(view, span.start, span.end), score });
+          // A guess is redacted; only a pattern's secret keeps the whole request here.
+          const type = span.type === 'secret' ? 'other' : span.type;
+          spans.push({ ...span, ...locate(view, span.start, span.end), score, type });
         }
       }
       return spans;
     },
   };
+}
+
+/** What an earlier redaction put in place of a value: `[EMAIL_1_k7qx]`, brackets or not. */
+const PLACEHOLDER = /\b[A-Z]{2,12}(?:_[A-Z]{2,4})?_\d{1,6}_[b-df-hj-kmnp-tv-z2-9]{4}\b/g;
+
+function isPlaceholder(text: string, { start, end }: Span): boolean {
+  const from = Math.max(0, start - 32);
+  for (const match of text.slice(from, end + 32).matchAll(PLACEHOLDER)) {
+    const at = from + match.index - 1;
+    if (at <= start && end <= at + match[0].length + 2) return true;
+  }
+  return false;
 }
 
 function countWords(text: string): number {

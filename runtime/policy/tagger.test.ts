@@ -53,6 +53,14 @@ describe('the tagger as a detector', () => {
     expect(await types({ minScore: 0.95 })).toEqual([]);
   });
 
+  it('leaves placeholders of an earlier redaction, and what they replaced is gone', async () => {
+    const words = { k7qx: 'secret', '_2_k7qx]': 'username', Rao: 'person' } as const;
+    expect(await found('[PERSON_1_k7qx] asks [NATIONAL_ID_2_k7qx] for Rao', words)).toEqual([
+      ['Rao', 'person'],
+    ]);
+    expect(await found('pin k7qx', { k7qx: 'secret' })).toEqual([['k7qx', 'other']]);
+  });
+
   it('is never as sure as check digits, and never renames what has them', async () => {
     const text = 'card 4111 1111 1111 1111 of Rao';
     expect(await found(text, { '1111 1111 1111 of': 'secret', Rao: 'person' })).toEqual([
@@ -96,6 +104,27 @@ describe('what follows from what was found', () => {
     expect(review.decision.spanCounts).toEqual({ person: 2 });
     const sent = JSON.stringify(review.redactFor('cloud').request);
     expect(sent).not.toContain('Novakova');
+  });
+});
+
+describe('places and dates alone', () => {
+  const spanCounts = async (content: string, document: 'strict' | 'balanced') => {
+    const words = { Australia: 'location', '4 July 1776': 'date', 'Kim Novakova': 'person' } as const;
+    const detectors = createDetectors(wordTagger(words), { dates: 'all' });
+    const policy = createPolicy(document, { detectors });
+    const review = await policy.review({ messages: [{ role: 'user', content }] }, { task: 'generate' });
+    return review.decision.spanCounts;
+  };
+
+  it("are the subject of a question, and somebody's where somebody is named", async () => {
+    expect(await spanCounts('the capital of Australia', 'balanced')).toEqual({});
+    expect(await spanCounts('the capital of Australia', 'strict')).toEqual({ location: 1 });
+    const named = 'Kim Novakova left Australia on 4 July 1776';
+    expect(await spanCounts(named, 'balanced')).toEqual({ person: 1, location: 1, date: 1 });
+    expect(await spanCounts('ask ana@mail.example in Australia', 'balanced')).toEqual({
+      email: 1,
+      location: 1,
+    });
   });
 });
 
