@@ -14,6 +14,9 @@ const MODEL = 'all-minilm-l6-v2';
 /** The cache's guard; a page without its files finds exact repeats only. */
 const GUARD = 'nearfield-guard';
 
+/** The policy's tagger; a page whose tagger does not open keeps its questions. */
+const TAGGER = 'nearfield-pii';
+
 interface ModelManifest {
   readonly id: string;
   readonly dims: number;
@@ -119,7 +122,7 @@ function servesModels(): Plugin {
     writeBundle(options) {
       // The service worker is a build of its own into the same folder; one copy is enough.
       if (options.dir !== outDir) return;
-      for (const id of [MODEL, GUARD]) {
+      for (const id of [MODEL, GUARD, TAGGER]) {
         const files = readManifest(id).files.map((file) => file.path);
         for (const path of ['manifest.json', 'NOTICE', ...files]) {
           const target = join(outDir, 'models', id, path);

@@ -22,7 +22,11 @@ import { createDeviceTier, type LocalGenerator } from './tiers/device.ts';
 import { createEdgeTier, type EdgeTierOptions } from './tiers/edge.ts';
 import type { Embedder, Tagger, TelemetryRecorder, TierKind } from './types.ts';
 
-export { type BrowserTaggerOptions, findBrowserTagger } from './tasks/tagger-browser.ts';
+export {
+  type BrowserTaggerOptions,
+  createBrowserTagger,
+  findBrowserTagger,
+} from './tasks/tagger-browser.ts';
 
 export interface PageRuntimeOptions {
   /** Folder that holds `<model>/manifest.json`; relative URLs are the page's. */

@@ -4,7 +4,7 @@ import { createBrowserTokenEncoder } from '../engine/token-browser.ts';
 import { NearfieldError } from '../errors.ts';
 import type { LoadEvent, ModelStore } from '../models.ts';
 import type { GuardedFetch, Tagger } from '../types.ts';
-import { openTagger, type TaggingOptions } from './tagger.ts';
+import { type OpeningTagger, openTagger, type TaggingOptions } from './tagger.ts';
 
 export interface BrowserTaggerOptions extends Pick<TaggingOptions, 'bias'> {
   /** URL of the tagger's manifest.json. */
@@ -22,8 +22,16 @@ export interface BrowserTaggerOptions extends Pick<TaggingOptions, 'bias'> {
  * @throws model-load-failed when the site cannot be asked: a site that is away is no site without a tagger
  */
 export async function findBrowserTagger(options: BrowserTaggerOptions): Promise<Tagger | undefined> {
+  if (!(await isServed(options.manifest, options.fetch))) return undefined;
+  const tagger = createBrowserTagger(options);
+  // What goes wrong is told at the first text.
+  void tagger.warm().catch(() => undefined);
+  return tagger;
+}
+
+/** A tagger of this page that opens at its first text, in a worker of its own. */
+export function createBrowserTagger(options: BrowserTaggerOptions): OpeningTagger {
   const { manifest, fetch, store, onProgress, bias } = options;
-  if (!(await isServed(manifest, fetch))) return undefined;
   const id = manifest.pathname.split('/').at(-2) ?? 'tagger';
   return openTagger(id, () => createBrowserTokenEncoder({ manifest, fetch, store, onProgress }), { bias });
 }

@@ -22,7 +22,10 @@ export async function createNodeTagger(options: NodeTaggerOptions = {}): Promise
 export async function findNodeTagger(options: NodeTaggerOptions = {}): Promise<Tagger | undefined> {
   const { model = DEFAULT_TAGGER, bias, ...rest } = options;
   if (!(await hasModel({ model, ...rest }))) return undefined;
-  return openTagger(model, () => createNodeTokenEncoder({ model, ...rest }), { bias });
+  const tagger = openTagger(model, () => createNodeTokenEncoder({ model, ...rest }), { bias });
+  // What goes wrong is told at the first text.
+  void tagger.warm().catch(() => undefined);
+  return tagger;
 }
 
 async function hasModel(options: NodeTaggerOptions): Promise<boolean> {

@@ -1,4 +1,4 @@
-// Owns how the assembled runtimes come by a tagger: opened in the background, waited for by the first text.
+// Owns how the assembled runtimes come by a tagger: opened once, in the background, and waited for by each text.
 // Refuses to go on without a tagger that should be there: it fails, and a review whose detector fails stays on
 // the device.
 
@@ -16,15 +16,18 @@ export interface TaggingOptions {
   readonly bias?: number | undefined;
 }
 
-/**
- * A tagger that begins to open now and is waited for at its first text. An opening that failed is tried again
- * at the next text.
- */
+/** A tagger whose model may not be open yet. */
+export interface OpeningTagger extends Tagger {
+  /** Opens the model now instead of at the first text. */
+  warm(): Promise<void>;
+}
+
+/** A tagger that opens at its first text, which waits. An opening that failed is tried again at the next. */
 export function openTagger(
   model: string,
   open: () => Promise<TokenEncoder>,
   { bias }: Pick<TaggingOptions, 'bias'> = {},
-): Tagger {
+): OpeningTagger {
   let opening: Promise<Tagger> | undefined;
   const get = (): Promise<Tagger> => {
     opening ??= open().then(
@@ -36,9 +39,11 @@ export function openTagger(
     );
     return opening;
   };
-  get().catch(() => undefined);
   return {
     model,
+    async warm() {
+      await get();
+    },
     async tag(text, options) {
       return await (await get()).tag(text, options);
     },

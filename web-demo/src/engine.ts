@@ -1,6 +1,7 @@
 // Owns how this page gets its embedder: the model's files from the page's own site, verified and kept in
 // this browser, run in a worker.
 import type { Embedder } from 'nearfield';
+import { createBrowserTagger } from 'nearfield/browser';
 import { createBrowserEmbedder, createBrowserGuard } from 'nearfield/engine/browser';
 import { createFileFetch } from 'nearfield/policy';
 
@@ -30,4 +31,10 @@ export function openGuard(): ReturnType<typeof createBrowserGuard> {
     manifest: manifestUrl('nearfield-guard'),
     fetch: createFileFetch({ allowHosts: [location.host] }),
   });
+}
+
+/** The policy's tagger of names and places, opened in a worker of its own at the first look. */
+export function openTagger(): ReturnType<typeof createBrowserTagger> {
+  const fetch = createFileFetch({ allowHosts: [location.host] });
+  return createBrowserTagger({ manifest: manifestUrl('nearfield-pii'), fetch });
 }

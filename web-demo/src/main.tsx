@@ -5,7 +5,7 @@ import { render } from 'preact';
 import { AppView } from './app.tsx';
 import { createDocumentStore } from './documents/store.ts';
 import { edgeUrlOf } from './edge-url.ts';
-import { openEmbedder, openGuard } from './engine.ts';
+import { openEmbedder, openGuard, openTagger } from './engine.ts';
 import { createPageModel, type ModelFacts } from './model.ts';
 import { createAppRuntime } from './runtime.ts';
 import { watchInstall } from './shell/install.ts';
@@ -20,13 +20,16 @@ watchInstall();
 watchNetwork();
 const model = createPageModel(__NEARFIELD_MODEL__, openEmbedder);
 const guard = openGuard();
-const runtime = createAppRuntime({ model, guard, edgeUrl: edgeUrlOf(document) });
+const tagger = openTagger();
+const runtime = createAppRuntime({ model, guard, tagger, edgeUrl: edgeUrlOf(document) });
 const app = createApp({ runtime, store: createDocumentStore() });
 render(<AppView app={app} />, document.body);
 // The model comes now, so that the first question is fast and the network may be off from then on; but
 // after the service worker, which keeps the engine's own files as they pass.
 void registerWorker().then(async () => {
   await model.load();
+  // Until it is here, questions stay on this device.
+  await tagger.warm().catch(() => {});
   // Without it the cache finds exact repeats only; each near match tries again.
   await guard.warm().catch(() => {});
   await app.library.restore();

@@ -1,11 +1,12 @@
 // Owns the real runtime behind the page: this device first, then the edge worker where there is one and the
 // person allows it. Opens nothing before it is needed; reaches nobody but the page's own site and the edge.
-import { type ChatRequest, createRuntime, type Tier, type TierKind } from 'nearfield';
+import { type ChatRequest, createRuntime, type Tagger, type Tier, type TierKind } from 'nearfield';
 import { createSemanticCache, type Guard } from 'nearfield/cache';
 import { openBrowserCacheStore } from 'nearfield/cache/browser';
 import {
+  combineDetectors,
+  createDetectors,
   createEgress,
-  createPatternDetector,
   createPolicy,
   createReceiptBook,
   exportReceipts,
@@ -25,6 +26,8 @@ export interface AppRuntimeOptions {
   readonly model: PageModel;
   /** The cache's check that a kept question asks the same. */
   readonly guard?: Guard | undefined;
+  /** Finds names and places in a question before it may leave. */
+  readonly tagger: Tagger;
   /** Base URL of the edge worker; absent when there is none. */
   readonly edgeUrl?: URL | undefined;
 }
@@ -32,11 +35,12 @@ export interface AppRuntimeOptions {
 /** Answers of one browser are one scope: whoever uses it sees the same documents. */
 const SCOPE = 'this-browser';
 
-export function createAppRuntime({ model, guard, edgeUrl }: AppRuntimeOptions): AppRuntime {
+export function createAppRuntime({ model, guard, tagger, edgeUrl }: AppRuntimeOptions): AppRuntime {
   const { embedder } = model;
   const answerer = afterIndexing(createAnswerer({ embedder }));
-  const detector = createPatternDetector();
-  const policy = createPolicy(PAGE_POLICY, { detectors: [detector] });
+  const detectors = createDetectors(tagger);
+  const detector = combineDetectors(detectors);
+  const policy = createPolicy(PAGE_POLICY, { detectors });
   const egress = createEgress({ allowHosts: edgeUrl === undefined ? [] : [edgeUrl.host] });
   const telemetry = createTelemetry({
     store: createWebTelemetryStore({ storage: localStorage, locks: navigator.locks }),
