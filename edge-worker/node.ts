@@ -10,6 +10,7 @@ import { type Embedder, NearfieldError, type Tier } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
 import { createNodeEmbedder, createNodeGuard, loadNodeModel } from 'nearfield/engine/node';
 import { findNodeTagger } from 'nearfield/node';
+import { createDatabaseFetch } from 'nearfield/policy';
 import { createLabelling, DEFAULT_INTENT } from 'nearfield/tasks';
 import type { LocalGenerator } from 'nearfield/tiers/device';
 import { assembleEdge, type Edge } from './assemble.ts';
@@ -103,18 +104,31 @@ async function cacheDatabase(
   folder: string | undefined,
 ): Promise<Parameters<typeof openLibsqlCacheStore>[0]> {
   if (cache === undefined) return { url: await localUrl(folder, 'cache.db') };
-  return { url: cache.url, ...(cache.authToken !== undefined && { authToken: cache.authToken }) };
+  return guarded(cache);
 }
 
 async function edgeDatabase({ database }: EdgeSettings, folder: string | undefined): Promise<Client> {
   if (database !== undefined) {
-    const { url, authToken } = database;
-    return createClient({ url, ...(authToken !== undefined && { authToken }) });
+    return createClient(guarded(database));
   }
   // One connection: pragmas hold per connection, and `:memory:` is another database on each.
   const client = createClient({ url: await localUrl(folder, 'edge.db'), concurrency: 1 });
   for (const pragma of PRAGMAS) await client.execute(pragma);
   return client;
+}
+
+/** A remote database's traffic passes the egress guard; a file has none. */
+function guarded({ url, authToken }: NonNullable<EdgeSettings['database']>): {
+  url: string;
+  authToken?: string;
+  fetch?: typeof globalThis.fetch;
+} {
+  const isRemote = /^(libsql|https?):/.test(url);
+  return {
+    url,
+    ...(authToken !== undefined && { authToken }),
+    ...(isRemote && { fetch: createDatabaseFetch({ url }) }),
+  };
 }
 
 const PRAGMAS = ['PRAGMA journal_mode = WAL', 'PRAGMA busy_timeout = 5000', 'PRAGMA synchronous = NORMAL'];

@@ -6,6 +6,7 @@ import { NearfieldError } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
 import { createMemoryCacheStore } from 'nearfield/cache/memory';
 import { createWorkerdEmbedder, createWorkerdGuard } from 'nearfield/engine/workerd';
+import { createDatabaseFetch } from 'nearfield/policy';
 import { createLabelling } from 'nearfield/tasks';
 import golden from '../models/all-minilm-l6-v2/golden.json' with { type: 'json' };
 import manifest from '../models/all-minilm-l6-v2/manifest.json' with { type: 'json' };
@@ -112,11 +113,13 @@ function cacheStore({
   return cache === undefined ? createMemoryCacheStore() : openLibsqlCacheStore(clientOptions(cache));
 }
 
+/** The database's traffic passes the egress guard, which lets it reach its own host and no other. */
 function clientOptions({ url, authToken }: NonNullable<EdgeSettings['database']>): {
   url: string;
   authToken?: string;
+  fetch: typeof globalThis.fetch;
 } {
-  return { url, ...(authToken !== undefined && { authToken }) };
+  return { url, ...(authToken !== undefined && { authToken }), fetch: createDatabaseFetch({ url }) };
 }
 
 const worker: {

@@ -80,6 +80,34 @@ export function createFileFetch(options: {
   };
 }
 
+/**
+ * A fetch for the app's own database, such as remote libSQL: that one host, https (loopback aside), no cookies, no
+ * redirects. What it carries was let into the database by the policy before. @throws egress-denied, payload-too-large
+ */
+export function createDatabaseFetch(options: {
+  /** `libsql:`, `https:` or `http:`. */
+  readonly url: string;
+  readonly fetch?: PlatformFetch | undefined;
+  /** Largest body sent, bytes. Default 32 MiB. */
+  readonly maxBodyBytes?: number | undefined;
+}): GuardedFetch {
+  const { host } = parseUrl(options.url.replace(/^libsql:/, 'https:'));
+  const check = (url: URL): void => {
+    if (url.host !== host) deny('the database asked for another host than its own');
+    if (url.username !== '' || url.password !== '') deny('the URL carries credentials');
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
+      deny('only https leaves this host, and http to loopback');
+    }
+  };
+  return async (input, init) => {
+    const request = await readRequest(input, init, options.maxBodyBytes ?? 32 * 2 ** 20, check);
+    const send = options.fetch ?? globalThis.fetch;
+    const response = await send(request.url.href, request.init);
+    refuseRedirect(response);
+    return response;
+  };
+}
+
 function deny(why: string): never {
   throw new NearfieldError('egress-denied', `Nothing was sent: ${why}.`);
 }

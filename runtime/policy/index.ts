@@ -14,7 +14,13 @@ export {
   readPolicyDocument,
   type TextOrigin,
 } from './document.ts';
-export { createEgress, createFileFetch, type EgressOptions, type PlatformFetch } from './egress.ts';
+export {
+  createDatabaseFetch,
+  createEgress,
+  createFileFetch,
+  type EgressOptions,
+  type PlatformFetch,
+} from './egress.ts';
 export { createPatternDetector } from './patterns.ts';
 export { createPolicy, type PolicyOptions } from './policy.ts';
 export {
