@@ -11,7 +11,7 @@ import type {
   TierKind,
   Trace,
 } from 'nearfield';
-import type { ExportedEntry } from 'nearfield/cache';
+import type { ExportedEntry, Invalidation, Selection } from 'nearfield/cache';
 import type { TelemetryNotice, TelemetryStatus } from 'nearfield/telemetry';
 
 export type ModelPhase = 'idle' | 'loading' | 'ready' | 'failed';
@@ -89,6 +89,8 @@ export interface AppRuntime {
   exportReceipts(): Promise<string>;
   cacheStats(): Promise<CacheStats>;
   cacheEntries(): Promise<readonly ExportedEntry[]>;
+  /** A part of this page's scope; with `dryRun` only told. */
+  removeFromCache(part: Omit<Selection, 'scope'>): Promise<Invalidation>;
   /** Entries erased. */
   eraseCache(): Promise<number>;
   readonly telemetryNotice: TelemetryNotice;

@@ -100,6 +100,7 @@ export function createAppRuntime({ model, guard, tagger, edgeUrl }: AppRuntimeOp
     },
     cacheStats: () => cache.stats(),
     cacheEntries: () => cache.exportScope(SCOPE),
+    removeFromCache: (part) => cache.invalidate({ ...part, scope: SCOPE }),
     eraseCache: () => cache.erase(SCOPE),
     telemetryNotice: telemetry.notice(),
     telemetry: () => telemetry.status(),

@@ -5,6 +5,9 @@ import { t } from '../i18n/i18n.ts';
 const KEYS: Readonly<Record<string, MessageKey>> = {
   exact: 'reason.exact',
   similar: 'reason.similar',
+  coalesced: 'reason.coalesced',
+  'coalesced-similar': 'reason.coalesced-similar',
+  'too-old': 'reason.too-old',
   empty: 'reason.empty',
   far: 'reason.far',
   uncertain: 'reason.uncertain',

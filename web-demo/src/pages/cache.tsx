@@ -6,6 +6,7 @@ import { locale, t } from '../i18n/i18n.ts';
 import { useApp } from '../state/app.ts';
 import { formatBytes, formatCount, formatMs, formatPercent } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
+import { RemovePart, SaveCopy } from './cache-removal.tsx';
 import { Figures, PageFrame } from './page.tsx';
 import { plotOf } from './summary.ts';
 import { useLoaded } from './use-loaded.ts';
@@ -41,7 +42,8 @@ export function CachePage(): JSX.Element {
         </>
       )}
       <Plot traces={traces} />
-      <Entries key={stats?.entries} />
+      <Entries key={stats?.entries} onRemoved={again} />
+      {(stats?.entries ?? 0) > 0 && <RemovePart onRemoved={again} />}
       <EraseButton onErased={again} />
     </PageFrame>
   );
@@ -76,7 +78,7 @@ function Plot({ traces }: { readonly traces: readonly Trace[] }): JSX.Element | 
 }
 
 /** Newest first. What stands here is what is kept: the question as it was normalised, and how often it served. */
-function Entries(): JSX.Element | null {
+function Entries({ onRemoved }: { readonly onRemoved: () => void }): JSX.Element | null {
   const { runtime, conversation } = useApp();
   const [entries = []] = useLoaded(() => runtime.cacheEntries(), conversation.turns.value);
   if (entries.length === 0) return null;
@@ -92,6 +94,15 @@ function Entries(): JSX.Element | null {
             <span class="entry-figure" title={new Date(createdAtMs).toLocaleString(locale.value)}>
               {t('cachePage.took', { time: formatMs(answer.costMs, locale.value) })}
             </span>
+            <button
+              type="button"
+              class="button small quiet"
+              aria-label={t('cachePage.remove')}
+              title={t('cachePage.remove')}
+              onClick={() => void runtime.removeFromCache({ ids: [id] }).then(onRemoved)}
+            >
+              <Icon name="trash" size={14} />
+            </button>
           </li>
         ))}
       </ul>
@@ -126,6 +137,7 @@ function EraseButton({ onErased }: { readonly onErased: () => void }): JSX.Eleme
           {t('cachePage.erase')}
         </button>
       )}
+      <SaveCopy />
       <output>{erased !== undefined && t('cachePage.erased', { n: erased })}</output>
     </div>
   );
