@@ -27,6 +27,14 @@ interface ModelManifest {
 
 const manifest: ModelManifest = readManifest(MODEL);
 
+/** Served where `npm run models -- build` has made it; too large for the repository. */
+const LANGUAGE_MODEL = 'smollm2-135m-instruct';
+const languageModel: ModelManifest | undefined = existsSync(
+  join(ROOT, '.nearfield/models', LANGUAGE_MODEL, 'manifest.json'),
+)
+  ? readManifest(LANGUAGE_MODEL, '.nearfield/models')
+  : undefined;
+
 /** An edge worker elsewhere, as `https://host`; empty when it serves the page itself. */
 const edgeUrl: string = process.env.NEARFIELD_EDGE_URL ?? '';
 
@@ -42,6 +50,11 @@ const config: UserConfig = defineConfig({
     include: ['@huggingface/tokenizers', 'idb', 'zod'],
   },
   define: {
+    __NEARFIELD_LANGUAGE_MODEL__: JSON.stringify(
+      languageModel === undefined
+        ? null
+        : { id: languageModel.id, licence: languageModel.license, bytes: bytesOf(languageModel) },
+    ),
     __NEARFIELD_MODEL__: JSON.stringify({
       id: manifest.id,
       dims: manifest.dims,
@@ -94,8 +107,14 @@ const config: UserConfig = defineConfig({
 });
 export default config;
 
-function readManifest(id: string): ModelManifest {
-  return JSON.parse(readFileSync(join(ROOT, 'models', id, 'manifest.json'), 'utf8')) as ModelManifest;
+function readManifest(id: string, folder = 'models'): ModelManifest {
+  return JSON.parse(readFileSync(join(ROOT, folder, id, 'manifest.json'), 'utf8')) as ModelManifest;
+}
+
+/** Of the files a page loads. */
+function bytesOf({ files }: ModelManifest): number {
+  const loaded = files.filter(({ role }) => role !== 'other');
+  return loaded.reduce((sum, file) => sum + file.bytes, 0);
 }
 
 /** The page's models under `models/<id>/`: from the repository in development, copied into a build. */
@@ -122,14 +141,16 @@ function servesModels(): Plugin {
     writeBundle(options) {
       // The service worker is a build of its own into the same folder; one copy is enough.
       if (options.dir !== outDir) return;
-      for (const id of [MODEL, GUARD, TAGGER]) {
-        const files = readManifest(id).files.map((file) => file.path);
-        for (const path of ['manifest.json', 'NOTICE', ...files]) {
+      const copy = (folder: string, id: string, more: readonly string[]) => {
+        const files = readManifest(id, folder).files.map((file) => file.path);
+        for (const path of ['manifest.json', ...more, ...files]) {
           const target = join(outDir, 'models', id, path);
           mkdirSync(dirname(target), { recursive: true });
-          copyFileSync(join(ROOT, 'models', id, path), target);
+          copyFileSync(join(ROOT, folder, id, path), target);
         }
-      }
+      };
+      for (const id of [MODEL, GUARD, TAGGER]) copy('models', id, ['NOTICE']);
+      if (languageModel !== undefined) copy('.nearfield/models', LANGUAGE_MODEL, []);
     },
   };
 }

@@ -33,6 +33,28 @@ export interface ModelState {
   readonly error?: string | undefined;
 }
 
+/** The language model that answers without documents, brought when the person says so. */
+export interface LanguageModelState {
+  /** `absent`: this site serves none. */
+  readonly phase: ModelPhase | 'absent';
+  readonly id: string;
+  readonly licence: string;
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+  /** Empty until it is loaded. */
+  readonly backend: string;
+  readonly loadMs?: number | undefined;
+  readonly error?: string | undefined;
+}
+
+export interface LanguageModelControl {
+  readonly state: ReadonlySignal<LanguageModelState>;
+  /** Never throws; the state says how it went. */
+  load(): Promise<void>;
+  cancel(): void;
+  unload(): Promise<void>;
+}
+
 export interface Question {
   readonly text: string;
   readonly documents: readonly SourceDocument[];
@@ -66,6 +88,7 @@ export interface AppRuntime {
   readonly model: ReadonlySignal<ModelState>;
   /** Tries again after a failed load. Never throws; the state says how it went. */
   loadModel(): Promise<void>;
+  readonly languageModel: LanguageModelControl;
   /** Host of the edge worker; empty when this page has none. */
   readonly edgeHost: string;
   ask(question: Question, options: { readonly signal: AbortSignal }): AsyncIterable<StreamPart>;

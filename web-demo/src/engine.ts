@@ -3,7 +3,9 @@
 import type { Embedder } from 'nearfield';
 import { createBrowserTagger } from 'nearfield/browser';
 import { createBrowserEmbedder, createBrowserGuard } from 'nearfield/engine/browser';
+import { createBrowserGenerator } from 'nearfield/generation/browser';
 import { createFileFetch } from 'nearfield/policy';
+import type { OpenGenerator, OpenLanguageModel } from './language-model.ts';
 
 /** The model's manifest beside the page, whatever folder the page is served from. */
 export function manifestUrl(modelId: string): URL {
@@ -38,3 +40,17 @@ export function openTagger(): ReturnType<typeof createBrowserTagger> {
   const fetch = createFileFetch({ allowHosts: [location.host] });
   return createBrowserTagger({ manifest: manifestUrl('nearfield-pii'), fetch });
 }
+
+/** The language model, in a worker of its own. Its files stay in this browser once they came. */
+export const openLanguageModel: OpenLanguageModel = async (id, { signal, onBytes }): Promise<OpenGenerator> =>
+  await createBrowserGenerator({
+    manifest: manifestUrl(id),
+    fetch: createFileFetch({ allowHosts: [location.host] }),
+    overflow: 'drop-oldest',
+    defaultMaxTokens: 512,
+    signal,
+    onProgress: (event) => {
+      if (event.type === 'download') onBytes(event.path, event.loadedBytes);
+      if (event.type === 'kept-copy') onBytes(event.path, event.bytes);
+    },
+  });

@@ -5,7 +5,8 @@ import { render } from 'preact';
 import { AppView } from './app.tsx';
 import { createDocumentStore } from './documents/store.ts';
 import { edgeUrlOf } from './edge-url.ts';
-import { openEmbedder, openGuard, openTagger } from './engine.ts';
+import { openEmbedder, openGuard, openLanguageModel, openTagger } from './engine.ts';
+import { createLanguageModel, type LanguageModelFacts } from './language-model.ts';
 import { createPageModel, type ModelFacts } from './model.ts';
 import { createAppRuntime } from './runtime.ts';
 import { watchInstall } from './shell/install.ts';
@@ -15,13 +16,16 @@ import { createApp } from './state/app.ts';
 
 /** Put in by vite.config.ts. */
 declare const __NEARFIELD_MODEL__: ModelFacts;
+/** Null where the build found no language model to serve. */
+declare const __NEARFIELD_LANGUAGE_MODEL__: LanguageModelFacts | null;
 
 watchInstall();
 watchNetwork();
 const model = createPageModel(__NEARFIELD_MODEL__, openEmbedder);
+const languageModel = createLanguageModel(__NEARFIELD_LANGUAGE_MODEL__ ?? undefined, openLanguageModel);
 const guard = openGuard();
 const tagger = openTagger();
-const runtime = createAppRuntime({ model, guard, tagger, edgeUrl: edgeUrlOf(document) });
+const runtime = createAppRuntime({ model, languageModel, guard, tagger, edgeUrl: edgeUrlOf(document) });
 const app = createApp({ runtime, store: createDocumentStore() });
 render(<AppView app={app} />, document.body);
 // The model comes now, so that the first question is fast and the network may be off from then on; but

@@ -18,12 +18,14 @@ import { createTelemetry, createWebTelemetryStore } from 'nearfield/telemetry';
 import { createDeviceTier } from 'nearfield/tiers/device';
 import { createEdgeTier } from 'nearfield/tiers/edge';
 import type { AppRuntime, ChainCheck, Question } from './app-runtime.ts';
+import type { LanguageModel } from './language-model.ts';
 import type { PageModel } from './model.ts';
 import { PAGE_POLICY } from './policy.ts';
 import { startReporting } from './reporting.ts';
 
 export interface AppRuntimeOptions {
   readonly model: PageModel;
+  readonly languageModel: LanguageModel;
   /** The cache's check that a kept question asks the same. */
   readonly guard?: Guard | undefined;
   /** Finds names and places in a question before it may leave. */
@@ -35,7 +37,13 @@ export interface AppRuntimeOptions {
 /** Answers of one browser are one scope: whoever uses it sees the same documents. */
 const SCOPE = 'this-browser';
 
-export function createAppRuntime({ model, guard, tagger, edgeUrl }: AppRuntimeOptions): AppRuntime {
+export function createAppRuntime({
+  model,
+  languageModel,
+  guard,
+  tagger,
+  edgeUrl,
+}: AppRuntimeOptions): AppRuntime {
   const { embedder } = model;
   const answerer = afterIndexing(createAnswerer({ embedder }));
   const detectors = createDetectors(tagger);
@@ -53,7 +61,7 @@ export function createAppRuntime({ model, guard, tagger, edgeUrl }: AppRuntimeOp
   if (edgeUrl !== undefined) startReporting(telemetry, egress, edgeUrl);
   let consent: TierKind = 'device';
   const runtime = createRuntime({
-    tiers: [createDeviceTier({ answerer }), ...farTiers(edgeUrl)],
+    tiers: [createDeviceTier({ answerer, generator: languageModel.generator }), ...farTiers(edgeUrl)],
     policy,
     egress,
     cache,
@@ -66,6 +74,7 @@ export function createAppRuntime({ model, guard, tagger, edgeUrl }: AppRuntimeOp
   return {
     model: model.state,
     loadModel: () => model.load(),
+    languageModel,
     edgeHost: edgeUrl?.host ?? '',
     ask(question, { signal }) {
       consent = question.privacy;
@@ -140,6 +149,8 @@ function requestOf(question: Question): ChatRequest {
   ]);
   return {
     messages: [...earlier, { role: 'user', content: question.text }],
+    // Where the language model is here it says what was found in its own words.
+    phrase: true,
     scope: SCOPE,
     privacy: question.privacy,
     cache: question.cache ?? 'use',

@@ -22,6 +22,8 @@ export interface DecodeOptions {
   readonly logprobs?: number | undefined;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** Told once the prompt is computed. */
+  readonly onPrefilled?: ((ms: number) => void) | undefined;
 }
 
 export interface Token {
@@ -83,6 +85,7 @@ export function createDecodeLoop(options: DecodeOptions): DecodeLoop {
         let rows = await options.forward([...fed, ...guess], guess.length > 0 ? 'all' : 'last');
         const ms = now() - began;
         stats[first ? 'prefillMs' : 'decodeMs'] += ms;
+        if (first) options.onPrefilled?.(ms);
         let at = guess.length > 0 ? fed.length - 1 : 0;
         let right = 0;
         stats.guessed += guess.length;

@@ -75,9 +75,9 @@ export function createGenerator(options: GeneratorOptions): Generator {
     step?.('queue', now() - began, { waiting: scheduler.waiting() });
     let answer: Answer | undefined;
     try {
-      answer = begin(plan, scope, lane, signal);
+      answer = begin(plan, scope, lane, signal, step);
       const finishReason = yield* withAbort(partsOf(plan, answer.loop), signal);
-      report(answer, step);
+      reportDecode(answer, step);
       const { answerTokens } = answer.loop.stats();
       yield {
         type: 'finish',
@@ -92,8 +92,16 @@ export function createGenerator(options: GeneratorOptions): Generator {
     }
   }
 
-  function begin(plan: Plan, scope: string, lane: Lane, signal: AbortSignal): Answer {
+  function begin(
+    plan: Plan,
+    scope: string,
+    lane: Lane,
+    signal: AbortSignal,
+    step: TierContext['step'],
+  ): Answer {
     const { sequence, reused } = pool.take(scope, plan.prompt);
+    const prefilled = (ms: number) =>
+      step?.('prefill', ms, { tokens: plan.prompt.length - reused, reusedTokens: reused });
     const loop = createDecodeLoop({
       sequence,
       prompt: plan.prompt,
@@ -105,9 +113,10 @@ export function createGenerator(options: GeneratorOptions): Generator {
       guesser: options.guess === false ? undefined : createGuesser(),
       logprobs: plan.logprobs,
       now,
+      onPrefilled: prefilled,
       forward: (tokens, logits) => forward(lane, pool, sequence, tokens, logits, signal),
     });
-    return { sequence, loop, reused };
+    return { sequence, loop };
   }
 
   function partsOf(plan: Plan, loop: DecodeLoop) {
@@ -150,7 +159,6 @@ export function createGenerator(options: GeneratorOptions): Generator {
 interface Answer {
   readonly sequence: DecoderSequence;
   readonly loop: DecodeLoop;
-  readonly reused: number;
 }
 
 /** Makes room by forgetting idle conversations when this one can not grow. */
@@ -193,9 +201,8 @@ async function* withAbort<T, R>(
   }
 }
 
-function report({ loop, reused }: Answer, step: TierContext['step']): void {
-  const { prefillMs, decodeMs, prefillTokens, answerTokens, guessed, guessedRight } = loop.stats();
-  step?.('prefill', prefillMs, { tokens: prefillTokens, reusedTokens: reused });
+function reportDecode({ loop }: Answer, step: TierContext['step']): void {
+  const { decodeMs, answerTokens, guessed, guessedRight } = loop.stats();
   step?.('decode', decodeMs, { tokens: answerTokens, guessed, guessedRight });
 }
 

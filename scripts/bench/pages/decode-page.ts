@@ -1,6 +1,4 @@
 // What `bench -- decode` runs inside the page: contenders in workers of their own, and wllama, which brings its own.
-import * as wllamaModule from '@wllama/wllama';
-import wllamaWasm from '@wllama/wllama/esm/wasm/wllama.wasm?url';
 import type { DecodeAsk, DecodeTask, DecodeTiming } from './decode-worker.ts';
 
 export type PageTask =
@@ -32,12 +30,13 @@ interface Wllama {
   }>;
   exit(): Promise<void>;
 }
-const { Wllama } = wllamaModule as unknown as {
+interface WllamaModule {
   readonly Wllama: new (
     paths: { readonly default: string },
     config: { readonly suppressNativeLog: boolean },
   ) => Wllama;
-};
+}
+const WLLAMA = '/node_modules/@wllama/wllama/esm';
 
 const contenders = new Map<string, Contender>();
 
@@ -75,7 +74,8 @@ async function openWorker(task: DecodeTask): Promise<Contender> {
 }
 
 async function openWllama({ url, threads }: PageTask & { readonly kind: 'wllama' }): Promise<Contender> {
-  const wllama = new Wllama({ default: wllamaWasm }, { suppressNativeLog: true });
+  const { Wllama } = (await import(/* @vite-ignore */ `${WLLAMA}/index.js`)) as WllamaModule;
+  const wllama = new Wllama({ default: `${WLLAMA}/wasm/wllama.wasm` }, { suppressNativeLog: true });
   const blob = await (await fetch(url)).blob();
   await wllama.loadModel([blob], { n_ctx: 2048, n_threads: threads, n_gpu_layers: 0, n_parallel: 1 });
   return {

@@ -9,7 +9,7 @@ import { PreviewLine } from './preview.tsx';
 import { ReachChip } from './privacy.tsx';
 
 export function Composer(): JSX.Element {
-  const { conversation, library } = useApp();
+  const { conversation, library, runtime } = useApp();
   const [text, setText] = useState('');
   const input = useRef<HTMLTextAreaElement>(null);
   const busy = conversation.busy.value;
@@ -37,7 +37,9 @@ export function Composer(): JSX.Element {
           value={text}
           aria-label={t('ask.label')}
           aria-describedby="composer-keys"
-          placeholder={t(library.documents.value.length > 0 ? 'ask.placeholder' : 'ask.placeholderNoDocs')}
+          placeholder={t(
+            placeholderKey(library.documents.value.length, runtime.languageModel.state.value.phase),
+          )}
           onInput={(event) => setText(event.currentTarget.value)}
           onKeyDown={onKeyDown}
         />
@@ -71,6 +73,15 @@ export function Composer(): JSX.Element {
       </div>
     </form>
   );
+}
+
+/** A page with a language model can be asked about anything. */
+function placeholderKey(
+  documents: number,
+  phase: string,
+): 'ask.placeholder' | 'chat.placeholder' | 'ask.placeholderNoDocs' {
+  if (documents > 0) return 'ask.placeholder';
+  return phase === 'ready' ? 'chat.placeholder' : 'ask.placeholderNoDocs';
 }
 
 function grow(element: HTMLTextAreaElement | null): void {

@@ -33,6 +33,7 @@ export function Facts({ turn, end }: { readonly turn: Turn; readonly end: Respon
         <dd>{timings.ttftMs === undefined ? '–' : formatMs(timings.ttftMs, locale.value)}</dd>
         <dt>{t('facts.total')}</dt>
         <dd>{formatMs(timings.totalMs, locale.value)}</dd>
+        <Speed end={end} />
         <CacheFacts cache={cache} />
         <Redacted receipt={receipt} />
       </dl>
@@ -56,6 +57,20 @@ export function UnfinishedFacts({ receipt }: { readonly receipt: Receipt }): JSX
       </dl>
       <ReceiptDetails receipt={receipt} />
     </aside>
+  );
+}
+
+/** Tokens a second of a local model; the first token comes with the prefill and is not counted. */
+function Speed({ end }: { readonly end: ResponseEnd }): JSX.Element | null {
+  const decodeMs = end.timings.steps.find((step) => step.name === 'decode')?.durationMs ?? 0;
+  const tokens = end.usage.completionTokens;
+  if (decodeMs === 0 || tokens < 2 || end.cache.status === 'hit') return null;
+  const rate = (((tokens - 1) / decodeMs) * 1000).toLocaleString(locale.value, { maximumFractionDigits: 1 });
+  return (
+    <>
+      <dt>{t('facts.speed')}</dt>
+      <dd>{t('facts.tokensPerSecond', { rate, n: tokens })}</dd>
+    </>
   );
 }
 

@@ -6,6 +6,7 @@ import { t } from '../i18n/i18n.ts';
 import { useApp } from '../state/app.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Composer } from './composer.tsx';
+import { LanguageModelPanel } from './language-model.tsx';
 import { PrivacyControl } from './privacy.tsx';
 import { TurnView } from './turn.tsx';
 import { Welcome } from './welcome.tsx';
@@ -26,6 +27,7 @@ export function AskPage(): JSX.Element {
           <Icon name="close" />
         </button>
         <DocumentPanel />
+        <LanguageModelPanel />
         <PrivacyControl />
       </aside>
       <section class="talk" aria-label={t('ask.conversation')}>

@@ -99,6 +99,18 @@ export const en = {
   'error.model.hint': 'See the Models page for the reason, then try again.',
   'error.other': 'That did not work.',
 
+  'chat.title': 'Language model',
+  'chat.lead':
+    'It answers without documents and puts what is found in them into words, on this device. {size}, once; then it works offline.',
+  'chat.ready': 'Loaded in {time}. Answers on this device, with the network off as well.',
+  'chat.load': 'Load it, {size}',
+  'chat.loading': '{here} of {of}',
+  'chat.opening': 'Opening',
+  'chat.cancel': 'Stop loading',
+  'chat.unload': 'Unload',
+  'chat.placeholder': 'Ask anything',
+  'facts.speed': 'Speed',
+  'facts.tokensPerSecond': '{rate} tokens/s, {n} in all',
   'facts.title': 'How this was answered',
   'facts.first': 'First words',
   'facts.total': 'In all',
