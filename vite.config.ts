@@ -128,8 +128,10 @@ function servesModels(): Plugin {
     configureServer(server) {
       server.middlewares.use('/models', (request, response, next) => {
         const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
-        const file = join(ROOT, 'models', path);
-        if (!existsSync(file) || !statSync(file).isFile()) return next();
+        const file = ['models', '.nearfield/models']
+          .map((folder) => join(ROOT, folder, path))
+          .find((candidate) => existsSync(candidate) && statSync(candidate).isFile());
+        if (file === undefined) return next();
         response.setHeader(
           'Content-Type',
           path.endsWith('.json') ? 'application/json' : 'application/octet-stream',
