@@ -6,19 +6,22 @@ import { openBrowserCacheKeys, openBrowserCacheStore } from './browser.ts';
 import { type ControllableCache, createSemanticCache } from './index.ts';
 import { openIndexedDbCacheStore } from './indexeddb.ts';
 import { openLibsqlWasmCacheStore } from './libsql-wasm.ts';
-import { STORE_CHECKS } from './store.contract.ts';
+import { allHeads, STORE_CHECKS, sampleEntry } from './store.contract.ts';
+import type { CacheStore } from './store.ts';
 import { answerOf, ask, embedWords } from './testing.fixture.ts';
 
 let cache: ControllableCache | undefined;
+let confirmed = -1;
+
+function openStore(kind: string, name: string): Promise<CacheStore> {
+  return kind === 'libsql-opfs' ? openLibsqlWasmCacheStore({ name }) : openIndexedDbCacheStore({ name });
+}
 
 export const cachePage = {
   /** Runs one check of the battery at a fresh place; gives the failure, or undefined. */
   async check(kind: string, name: string): Promise<string | undefined> {
     const place = crypto.randomUUID();
-    const open = () =>
-      kind === 'libsql-opfs'
-        ? openLibsqlWasmCacheStore({ name: place })
-        : openIndexedDbCacheStore({ name: place });
+    const open = () => openStore(kind, place);
     try {
       await STORE_CHECKS.find((check) => check.name === name)?.run(open);
       return undefined;
@@ -37,6 +40,33 @@ export const cachePage = {
     });
     cache = createSemanticCache({ store, embed: embedWords, threshold: 0.8 });
     return [store.kind, ...told];
+  },
+
+  /** Writes entries for ever, one after another; what is confirmed so far is told by `confirmed`. */
+  async startWriting(kind: string, place: string): Promise<void> {
+    const store = await openStore(kind, place);
+    void (async () => {
+      for (let at = 0; ; at += 1) {
+        const answer = JSON.stringify({ text: `${at} `.repeat(2_000) });
+        const remove = at % 10 === 9 ? [sampleEntry(at - 5).id] : [];
+        await store.apply({ put: [sampleEntry(at, { answer })], remove, meta: { last: String(at) } });
+        confirmed = at;
+      }
+    })();
+  },
+
+  confirmed: (): number => confirmed,
+
+  /** The ids kept, and the number of the last entry the store knows of. */
+  async kept(
+    kind: string,
+    place: string,
+  ): Promise<{ readonly ids: readonly string[]; readonly last: number }> {
+    const store = await openStore(kind, place);
+    const ids = (await allHeads(store)).map((head) => head.id);
+    const last = Number((await store.meta('last')).get('last'));
+    await store.close();
+    return { ids, last };
   },
 
   /** A cache whose store is encrypted or not, in libSQL on OPFS or in IndexedDB. */
