@@ -46,7 +46,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^runtime\/model-files\//,
     own: folder('model-files'),
-    packages: /^(idb|node:.*)$/,
+    packages: /^(idb|zod(\/mini)?|node:.*)$/,
     says: 'model-files/ imports leaves and itself; idb for IndexedDB',
   },
   {
