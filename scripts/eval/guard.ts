@@ -49,9 +49,21 @@ async function run(options: Options): Promise<void> {
   const embedder = await openEngine(options.model);
   const requests = await judgePairs(rows, embedder.embed, options.guard);
   await embedder.dispose();
-  const metrics: Record<string, number> = { duplicates: share(requests, (request) => !request.wrong) };
+  const [same, other] = [requests.filter((row) => !row.wrong), requests.filter((row) => row.wrong)];
+  const metrics: Record<string, number> = {
+    duplicates: same.length / requests.length,
+    'same questions kept, guard': share(same, ({ guard }) => guard >= 0.5),
+    'same questions kept, rules': share(same, ({ refusal }) => refusal === undefined),
+    'other questions refused, guard': share(other, ({ guard }) => guard < 0.5),
+    'other questions refused, rules': share(other, ({ refusal }) => refusal !== undefined),
+    'other questions refused, both': share(
+      other,
+      ({ guard, refusal }) => guard < 0.5 || refusal !== undefined,
+    ),
+  };
   const ci95: Record<string, readonly [number, number]> = {};
   for (const [name, way] of Object.entries(WAYS)) metrics[`AP, ${name}`] = precisionOf(requests, way);
+  metrics['AP, guard alone'] = precisionOf(requests, (request) => request.guard);
   for (const target of TARGETS) {
     for (const [name, way] of Object.entries(WAYS)) {
       metrics[`hits at ${100 * target} % wrong, ${name}`] = mostHits(requests, way, target);

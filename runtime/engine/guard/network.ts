@@ -44,6 +44,18 @@ export interface GuardNetwork {
   compare(a: ReadText, b: ReadText): number;
 }
 
+/** [words of one, words of the other]; `columns` is the other's count. */
+interface Meeting {
+  readonly cosines: Float32Array;
+  readonly scores: Float32Array;
+  readonly columns: number;
+}
+
+interface Side {
+  readonly mean: Float32Array;
+  readonly most: Float32Array;
+}
+
 const NORM_EPS = 1e-5;
 
 export function createGuardNetwork(weights: GuardWeights): GuardNetwork {
@@ -81,33 +93,45 @@ export function createGuardNetwork(weights: GuardWeights): GuardNetwork {
     return { ids, units, states, keys };
   }
 
+  /** How near each word of `a` is to each of `b`: the same either way, so both sides share it. */
+  function meet(a: ReadText, b: ReadText): Meeting {
+    const [rows, columns] = [a.ids.length, b.ids.length];
+    const cosines = new Float32Array(rows * columns);
+    const scores = new Float32Array(rows * columns);
+    for (let at = 0; at < rows; at += 1) {
+      for (let to = 0; to < columns; to += 1) {
+        const cosine = dot(a.units, at * dims, b.units, to * dims, dims);
+        const equal = a.ids[at] === b.ids[to] ? 1 : 0;
+        const key = dot(a.keys, at * width, b.keys, to * width, width) / Math.sqrt(width);
+        cosines[at * columns + to] = cosine;
+        scores[at * columns + to] = key + sharpness[0]! * cosine + sharpness[1]! * equal;
+      }
+    }
+    return { cosines, scores, columns };
+  }
+
   /** Mean and maximum over the words of `own` of how each compares with what it meets in `other`. */
-  function side(
-    own: ReadText,
-    other: ReadText,
-  ): { readonly mean: Float32Array; readonly most: Float32Array } {
+  function side(own: ReadText, other: ReadText, met: Meeting, turned: boolean): Side {
     const [count, others] = [own.ids.length, other.ids.length];
     const mean = new Float32Array(compared);
     const most = new Float32Array(compared).fill(Number.NEGATIVE_INFINITY);
-    const scores = new Float32Array(others);
+    const shares = new Float32Array(others);
     const features = new Float32Array(compare.inputs);
     const hidden = new Float32Array(compare.outputs);
     const found = new Float32Array(compared);
     for (let at = 0; at < count; at += 1) {
-      let [best, met] = [-1, 0];
+      let [best, same] = [-1, 0];
       for (let to = 0; to < others; to += 1) {
-        const cosine = dot(own.units, at * dims, other.units, to * dims, dims);
-        const equal = own.ids[at] === other.ids[to] ? 1 : 0;
-        const key = dot(own.keys, at * width, other.keys, to * width, width) / Math.sqrt(width);
-        scores[to] = key + sharpness[0]! * cosine + sharpness[1]! * equal;
-        best = Math.max(best, cosine);
-        met = Math.max(met, equal);
+        const cell = turned ? to * met.columns + at : at * met.columns + to;
+        shares[to] = met.scores[cell]!;
+        best = Math.max(best, met.cosines[cell]!);
+        if (own.ids[at] === other.ids[to]) same = 1;
       }
-      const sure = softmax(scores);
+      const sure = softmax(shares);
       const aligned = features.subarray(width, 2 * width).fill(0);
       for (let to = 0; to < others; to += 1) {
         for (let dim = 0; dim < width; dim += 1)
-          aligned[dim]! += scores[to]! * other.states[to * width + dim]!;
+          aligned[dim]! += shares[to]! * other.states[to * width + dim]!;
       }
       for (let dim = 0; dim < width; dim += 1) {
         const state = own.states[at * width + dim]!;
@@ -115,7 +139,7 @@ export function createGuardNetwork(weights: GuardWeights): GuardNetwork {
         features[2 * width + dim] = Math.abs(state - aligned[dim]!);
         features[3 * width + dim] = state * aligned[dim]!;
       }
-      features.set([best, met, sure], 4 * width);
+      features.set([best, same, sure], 4 * width);
       apply(compare, features, hidden);
       relu(hidden);
       apply(compareAgain, hidden, found);
@@ -132,7 +156,8 @@ export function createGuardNetwork(weights: GuardWeights): GuardNetwork {
     read,
     compare(a, b) {
       if (a.ids.length === 0 || b.ids.length === 0) return Number.NEGATIVE_INFINITY;
-      const [left, right] = [side(a, b), side(b, a)];
+      const met = meet(a, b);
+      const [left, right] = [side(a, b, met, false), side(b, a, met, true)];
       const pooled = new Float32Array(4 * compared);
       for (let dim = 0; dim < compared; dim += 1) {
         pooled[dim] = left.mean[dim]! + right.mean[dim]!;

@@ -52,7 +52,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with the training data (needed)")
-    parser.add_argument("--minutes", type=float, default=12, help="of training")
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--scale", type=float, default=1, help="share of the written pairs")
     parser.add_argument("--threads", type=int, default=1, help="more than free cores make it slower")
     options = parser.parse_args()
@@ -185,7 +185,7 @@ def main() -> None:
     print(f"{len(trained)} pairs to train on, {len(held)} held", flush=True)
     sides = [load_rows(work / f"rows-{options.scale:g}-{side}.npz", tokenizer, trained, side, spec) for side in ("a", "b")]
     torch.manual_seed(1)
-    model = train(Guard(spec, torch.from_numpy(table)), trained, *sides, Plan(minutes=options.minutes), work)
+    model = train(Guard(spec, torch.from_numpy(table)), trained, *sides, Plan(steps=options.steps), work)
     options.out.mkdir(parents=True, exist_ok=True)
     path = write_weights(options.out, artefact(model))
     (options.out / "tokenizer.json").write_text(

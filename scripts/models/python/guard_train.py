@@ -32,9 +32,9 @@ class RoundedLinear(FakeQuantLinear):
 
 @dataclass(frozen=True)
 class Plan:
-    minutes: float = 10
+    steps: int = 2000
     batch: int = 256
-    rate: float = 2e-3
+    rate: float = 3e-3
     quantize_from: float = 0.85
     most_of_family: int = 25_000
     """Families with more pairs are drawn from less often, by the 0.6th power of the excess."""
@@ -103,7 +103,7 @@ def train(model: Guard, pairs: list[Pair], a: Rows, b: Rows, plan: Plan, work: P
         print(f"resuming at step {step}", flush=True)
     since = saved_at = time.monotonic()
     losses: list[float] = []
-    while (progress := (spent + time.monotonic() - since) / 60 / plan.minutes) < 1:
+    while (progress := step / plan.steps) < 1:
         if progress >= plan.quantize_from and not rounded:
             round_weights(model)
             rounded = True
