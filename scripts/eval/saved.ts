@@ -87,7 +87,9 @@ async function run(options: Options): Promise<void> {
 
 /** Requests in a fixed order; pairs make clusters of what is labelled the same, each text one request. */
 function toStream(rows: readonly Row[], limit: number, repeats: number): readonly Request[] {
-  const requests = rows.some((row) => row.a !== undefined) ? clusters(rows) : labelled(rows);
+  const paired = rows.some((row) => row.a !== undefined);
+  // Whole pairs, or few of their repeats would be drawn together.
+  const requests = paired ? clusters(shuffle(rows).slice(0, limit >> 1)) : labelled(rows);
   const chosen = shuffle(requests).slice(0, Math.round(limit * (1 - repeats)));
   const random = mulberry32(3);
   const again = Array.from(
