@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pii_generate import UNSURE, Segment, one, pick_lang, untidy
-from pii_real import LENER, MEDDOCAN, labelled, pseudonyms, unlabelled
+from pii_real import LENER, MEDDOCAN, labelled, peopled, pseudonyms, unlabelled
 from pii_slots import LABELS
 from pii_tokens import PIECE, PiiTokenizer
 
 WINDOW = 96
-"""Tokens a window at most; runtime/tasks/tag.ts cuts texts alike."""
+"""Tokens a window at most."""
 OUT = 0
 IGNORED = -100
 SHARD = 20_000
@@ -107,11 +107,12 @@ class Sources:
         return [(tidy(text), label) for text, label in segments] if rng.random() < 0.6 else segments
 
     def sentence(self, rng: random.Random, lang: str) -> list[Segment]:
-        return pseudonyms(rng, lang, rng.choice(self.plain[lang]), 0.7)
+        segments = pseudonyms(rng, lang, rng.choice(self.plain[lang]), 0.7)
+        return peopled(rng, lang, segments) if rng.random() < 0.6 else segments
 
     def mixed(self, rng: random.Random) -> list[Segment]:
         lang = pick_lang(rng)
-        parts = [one(rng, lang) if rng.random() < 0.72 else self.sentence(rng, lang)]
+        parts = [one(rng, lang) if rng.random() < 0.6 else self.sentence(rng, lang)]
         while rng.random() < 0.42 and len(parts) < 4:
             other = lang if rng.random() < 0.96 else pick_lang(rng)
             parts.append(one(rng, other) if rng.random() < 0.6 else self.sentence(rng, other))

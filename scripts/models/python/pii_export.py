@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from artefact import write_json, write_weights
 from graph import encoder_model
-from pii_corpus import WINDOW, Examples
+from pii_corpus import Examples
 from pii_model import Tagger, TaggerSpec
 from pii_slots import LABELS
 from pii_tokens import PiiTokenizer
@@ -22,6 +22,8 @@ ID = "nearfield-pii"
 BLOCK = 64
 """Divides every width here; the encoders' 128 does not."""
 MOST_BYTES = 8_000_000
+RUN_WINDOW = 64
+"""Tokens a window when tagging: shorter than in training, for attention's cost; docs/pii.md measures it."""
 GOLDEN_TEXTS = [
     "Dr. Ana Souza saw María-José O'Neill (MRN 4471902) at St. Mary's Hospital on March 3rd, 2024.",
     "vivo en c/ mayor 12, 3ºB, 28013 madrid; tel. 612 345 678, correo ana.souza@example.com",
@@ -75,7 +77,7 @@ def export(folder: Path, model: Tagger, tokenizer: PiiTokenizer, pieces: list[st
     folder.mkdir(parents=True, exist_ok=True)
     path = write_weights(folder, encoder_model(spec, arrays_of(model), block=BLOCK))
     (folder / "pieces.json").write_text(json.dumps({"pieces": pieces}, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
-    write_json(folder / "labels.json", {"kinds": LABELS, "scheme": "O, then B and I of each kind", "bias": bias, "window": WINDOW})
+    write_json(folder / "labels.json", {"kinds": LABELS, "scheme": "O, then B and I of each kind", "bias": bias, "window": RUN_WINDOW})
     write_golden(folder, tokenizer, model)
     total = sum((folder / name).stat().st_size for name in ROLES)
     if total > MOST_BYTES:

@@ -17,7 +17,7 @@ from pathlib import Path
 from data import rows
 from pii_generate import UNSURE, Segment
 from pii_names import HOME, census_names, countries, locale_names, major_cities
-from pii_slots import full_name
+from pii_slots import full_name, organization, person, place
 
 MEDDOCAN = {
     **dict.fromkeys(("NOMBRE_SUJETO_ASISTENCIA", "NOMBRE_PERSONAL_SANITARIO"), "person"),
@@ -167,3 +167,41 @@ def pseudonyms(rng: random.Random, lang: str, segments: list[Segment], share: fl
             text = name.upper() if text.isupper() else name.lower() if text.islower() else name
         swapped.append((text, label))
     return swapped
+
+
+PRONOUNS = {
+    "en": re.compile(r"\b(?:He|She|he|she|him)\b"),
+    "es": re.compile(r"\b(?:Él|Ella|él|ella)\b"),
+    "pt": re.compile(r"\b(?:Ele|Ela|ele|ela)\b"),
+}
+COMPANIES = {
+    "en": re.compile(r"\b[Tt]he (?:company|firm|bank|club|band|studio|agency|school|team)\b"),
+    "es": re.compile(r"\b(?:[Ll]a (?:empresa|compañía|universidad|banda)|[Ee]l (?:banco|club|colegio|hospital))\b"),
+    "pt": re.compile(r"\b(?:[Aa] (?:empresa|companhia|universidade|banda)|[Oo] (?:banco|clube|colégio|hospital))\b"),
+}
+
+
+def peopled(rng: random.Random, lang: str, segments: list[Segment]) -> list[Segment]:
+    """Names where a pronoun stood, organisations where "the company" did, other places for known ones.
+
+    What people do in sentences nobody wrote for us is the context that templates lack.
+    """
+    made: list[Segment] = []
+    for text, label in segments:
+        if label == "location" and rng.random() < 0.6:
+            made.append((place(rng, lang), label))
+        elif label is None:
+            made += replaced(rng, lang, text)
+        else:
+            made.append((text, label))
+    return made
+
+
+def replaced(rng: random.Random, lang: str, text: str) -> list[Segment]:
+    found: list[Segment] = []
+    at = 0
+    for pattern, label, make in ((PRONOUNS, "person", person), (COMPANIES, "organization", organization)):
+        if (match := pattern[lang].search(text, at)) is not None and rng.random() < 0.75:
+            found += [(text[at : match.start()], None), (make(rng, lang), label)]
+            at = match.end()
+    return [segment for segment in [*found, (text[at:], None)] if segment[0]]

@@ -169,7 +169,16 @@ def street_name(rng: random.Random, lang: str) -> str:
     return f"{kind} {rng.choice(('', '', 'de ', 'del ' if lang == 'es' else 'do '))}{name}"
 
 
+def street_abroad(rng: random.Random) -> str:
+    """As written where none of the three languages is spoken, whichever language is written round it."""
+    first, last = first_name(rng, "en", rng.choice(words.ABROAD_HOMES)), last_name(rng, "es", rng.choice(words.ABROAD_HOMES))
+    n = rng.randint(1, 250)
+    return rng.choice(words.STREETS_ABROAD).format(first=first, last=last, low=last.lower(), n=n, city=city(rng, ""))
+
+
 def street(rng: random.Random, lang: str) -> str:
+    if rng.random() < 0.12:
+        return street_abroad(rng)
     name = street_name(rng, lang)
     n = number(rng)
     if lang == "en":
@@ -241,9 +250,12 @@ def company(rng: random.Random, lang: str) -> str:
         f"{word} {other} {suffix}", f"{made} {suffix}", made, f"{made} {word}", f"{a} {word}", f"{word} {words.AND[lang]} {other}",
         f"{a} {words.AND[lang]} {b} {suffix}", f"{city(rng, lang)} {word}" if lang == "en" else f"{word} {city(rng, lang)}",
         f"Grupo {a}" if lang != "en" else f"The {word} {rng.choice(('Group', 'Company', 'Foundation', 'Trust'))}",
-        rng.choice(words.KNOWN_COMPANIES),
+        rng.choice(words.KNOWN_COMPANIES), shaped(rng, rng.choice(("AAA", "AAA", "AAAA", "AA"))), f"{word} {other}",
+        f"{made} {rng.choice(words.FIELDS[lang])}", f"{word}{other}" if lang == "en" else f"{made} {a}",
+        f"{rng.choice(words.STREET_WORDS)} {rng.choice(words.STREET_WORDS)} {word}" if lang == "en" else f"{word} {rng.choice(words.STREETS[lang])}",
     )  # fmt: skip
-    return rng.choice(kinds)
+    name = rng.choice(kinds)
+    return name if rng.random() < 0.93 else name.lower()
 
 
 def hospital(rng: random.Random, lang: str) -> str:

@@ -23,12 +23,12 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class Plan:
-    steps: int = 12_000
+    steps: int = 8_000
     minutes: float = 600
-    batch_tokens: int = 3072
-    rate: float = 1.2e-3
+    batch_tokens: int = 2048
+    rate: float = 1.0e-3
     warmup: float = 0.03
-    quantize_from: float = 0.85
+    quantize_from: float = 0.8
     """Fraction of the run after which weights and activations are fake-quantised."""
     unknown: float = 0.04
     """Share of pieces hidden behind [UNK], so that context and case must do."""

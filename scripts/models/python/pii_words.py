@@ -142,3 +142,13 @@ NATIONALITIES = {
     "pt": "brasileiro|portuguesa|argentino|alemão|francesa|espanhol|inglês|americana|europeu|japonês|chinês|italiana".split("|"),
 }
 THING_CODES = "404|500|0x80070057|E####|ERR_####|ISO ####|RFC ####|A#|B##|Q#|Q# 20##|#.#|L##.#|E##.#|J##|ICD-10 A##.#|COVID-19|HTTP #0#|line ###|page ##|p. ###|ch. #|#-#|##:##|##/##|CVE-20##-####|PR ###|build ####|port ####|#### rpm|##th|T#N#M#|L#-L#|C#-C#|#x#|#,###|##%|NYHA II|grade #|stage #|level #|step #|KB#######|Model AA-###|EN ####|SKU-###|fl. ##|T####".split("|")
+ABROAD_HOMES = "fr_FR de_DE it_IT nl_NL pl_PL sv_SE tr_TR cs_CZ da_DK fi_FI hu_HU ro_RO hr_HR".split()
+STREETS_ABROAD = (
+    "{n} rue {first} {last}|{n}, rue de {city}|rue du {last} {n}|{n} avenue {last}|{n} bis, boulevard {first} {last}|{n} place {last}|"
+    "{last}straße {n}|{last}str. {n}|Am {last}platz {n}|{last}weg {n}|{last}gasse {n}|{first}-{last}-Straße {n}|"
+    "Via {first} {last} {n}|Via {last}, {n}|Piazza {last} {n}|Corso {city} {n}|Viale {last} {n}/A|"
+    "{last}straat {n}|{last}laan {n}|{last}plein {n}|{first} {last}straat {n}|{n} {low}plaats|"
+    "ul. {last} {n}|ul. {first} {last} {n}/4|al. {last} {n}|{last}gatan {n}|{last}vägen {n}|{last}gade {n}|{last}vej {n}|{last}katu {n}|"
+    "{last} utca {n}.|Str. {last} nr. {n}|{last} Sokak No:{n}|{last} Cad. {n}|{last} ulica {n}|{last}ova {n}|{n} {first} {last}|{n} {low} {n}|Flat {n}, {last} Road, {city}|"
+    "Plot {n}, {last} Nagar|House No. {n}, Sector {n}|{n}/B {last} Colony|{n} Jalan {last}|Jl. {last} No. {n}|Level {n}, {n} {last} Street"
+).split("|")
