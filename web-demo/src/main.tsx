@@ -32,9 +32,8 @@ render(<AppView app={app} />, document.body);
 // after the service worker, which keeps the engine's own files as they pass.
 void registerWorker().then(async () => {
   await model.load();
-  // Until it is here, questions stay on this device.
-  await tagger.warm().catch(() => {});
-  // Without it the cache finds exact repeats only; each near match tries again.
-  await guard.warm().catch(() => {});
+  // Without the tagger questions stay on this device; without the guard the cache finds exact repeats only. Each
+  // is tried again when it is next needed.
+  await Promise.allSettled([tagger.warm(), guard.warm()]);
   await app.library.restore();
 });
