@@ -9,6 +9,7 @@ import { type Client, createClient } from '@libsql/client';
 import { type Embedder, NearfieldError, type Tier } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
 import { createNodeEmbedder, createNodeGuard, loadNodeModel } from 'nearfield/engine/node';
+import { createNodeGenerator, DEFAULT_GENERATOR, findModel } from 'nearfield/generation/node';
 import { findNodeTagger } from 'nearfield/node';
 import { createDatabaseFetch } from 'nearfield/policy';
 import { createLabelling, DEFAULT_INTENT } from 'nearfield/tasks';
@@ -147,7 +148,12 @@ async function localUrl(folder: string | undefined, name: string): Promise<strin
 
 if (import.meta.main) {
   const { PORT, HOST, NEARFIELD_DATA } = process.env;
+  const hasModel = (await findModel()) !== undefined;
+  if (!hasModel) {
+    console.log(`No language model here; npm run models -- build ${DEFAULT_GENERATOR} adds one.`);
+  }
   const running = await startEdge({
+    generator: hasModel ? await createNodeGenerator({ maxRunning: 8, overflow: 'drop-oldest' }) : undefined,
     port: PORT === undefined ? undefined : Number(PORT),
     host: HOST,
     dataFolder: NEARFIELD_DATA ?? '.nearfield/edge',

@@ -315,6 +315,30 @@ describe('structured output', () => {
     expect(JSON.parse((await collect(babbler(1).stream(any, { signal: never }))).text)).toBeTypeOf('object');
   });
 
+  it('tells the model of the form it is held to', async () => {
+    const prompts: string[] = [];
+    const seen = {
+      ...template,
+      encode(talk: Parameters<typeof template.encode>[0]) {
+        prompts.push(template.render(talk));
+        return template.encode(talk);
+      },
+    };
+    const generator = generatorOn(parrot(['{"ok": true}']), { template: seen });
+    const schema = { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] };
+    const format = {
+      type: 'json_schema' as const,
+      json_schema: { name: 's', description: 'a verdict', schema },
+    };
+    const messages = [
+      { role: 'system' as const, content: 'Be kind.' },
+      { role: 'user' as const, content: 'Hi' },
+    ];
+    await collect(generator.stream({ messages, response_format: format }, { signal: never }));
+    expect(prompts[0]).toContain(`system\nBe kind.\n\nReply with JSON of this schema (a verdict)`);
+    expect(prompts[0]).toContain(JSON.stringify(schema));
+  });
+
   it('calls a tool where one is required, with arguments that fit', async () => {
     const names = new Set<string>();
     for (let seed = 0; seed < 20; seed += 1) {

@@ -124,7 +124,10 @@ function promptWithin(
   room: number,
   { template, overflow = 'error', context }: PlanOptions,
 ): { readonly prompt: readonly number[]; readonly dropped: number } {
-  const messages = withDocuments(request.messages, request.documents ?? []);
+  const messages = withSystem(request.messages, [
+    ...documentTexts(request.documents ?? []),
+    ...formatTexts(request),
+  ]);
   const encode = (kept: readonly ChatMessage[]) => template.encode({ messages: kept, tools });
   const whole = encode(messages);
   if (whole.length <= room) return { prompt: whole, dropped: 0 };
@@ -154,19 +157,27 @@ function* shorter(messages: readonly ChatMessage[]): Generator<readonly ChatMess
 }
 
 /** Documents that nobody extracted from become part of what the system says. */
-function withDocuments(
-  messages: readonly ChatMessage[],
-  documents: readonly SourceDocument[],
-): readonly ChatMessage[] {
-  if (documents.length === 0) return messages;
-  const told = documents.map(({ id, title, text }) => `# ${title ?? id}\n${text}`).join('\n\n');
+function documentTexts(documents: readonly SourceDocument[]): readonly string[] {
+  if (documents.length === 0) return [];
+  const told = documents.map(({ id, title, text }) => `# ${title ?? id}\n${text}`);
+  return ['Answer from these documents.', ...told];
+}
+
+/** The grammar holds whatever the model says to the form; told of it, it says more sensible things. */
+function formatTexts({ response_format: format }: ChatRequest): readonly string[] {
+  if (format === undefined || format.type === 'text') return [];
+  if (format.type === 'json_object') return ['Reply with a JSON object and nothing else.'];
+  const { description, schema = {} } = format.json_schema;
+  const about = description === undefined ? '' : ` (${description})`;
+  return [`Reply with JSON of this schema${about} and nothing else:\n${JSON.stringify(schema)}`];
+}
+
+function withSystem(messages: readonly ChatMessage[], texts: readonly string[]): readonly ChatMessage[] {
+  if (texts.length === 0) return messages;
   const [first, ...rest] = messages;
   const isSystem = first?.role === 'system' || first?.role === 'developer';
-  const opening: ChatMessage = {
-    role: 'system',
-    content: isSystem ? `${textOf(first)}\n\n${told}` : `Answer from these documents.\n\n${told}`,
-  };
-  return [opening, ...(isSystem ? rest : messages)];
+  const content = [...(isSystem ? [textOf(first)] : []), ...texts].join('\n\n');
+  return [{ role: 'system', content }, ...(isSystem ? rest : messages)];
 }
 
 function refusal(param: string, problem: string): NearfieldError {
