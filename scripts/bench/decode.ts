@@ -48,7 +48,7 @@ export const command: ScriptCommand = {
       .option('--steps <n>', 'tokens decoded a turn', '24')
       .option('--prompt-tokens <n>', 'tokens of the prompt', '192')
       .option('--threads <list>', 'thread counts to measure, e.g. 1,2')
-      .option('--only <pattern>', 'contenders whose name matches')
+      .option('--only <pattern>', 'contenders whose name matches; conversation: second turns and memory')
       .action(run);
   },
 };
@@ -59,14 +59,14 @@ async function run(options: Options): Promise<void> {
   const cases: BenchCase[] = [];
   const ratios: Record<string, number> = {};
   const notes: string[] = [];
+  const only = new RegExp(options.only ?? '');
   for (const threads of counts) {
-    const only = new RegExp(options.only ?? '');
     const contenders = contendersOf(threads).filter(
       ({ name, task }) => task.kind === 'sweep' || only.test(name),
     );
-    await compare(contenders, threads, prompt, options, cases, ratios, notes);
+    if (contenders.length > 1) await compare(contenders, threads, prompt, options, cases, ratios, notes);
   }
-  if (options.only === undefined) await converse(cases, ratios, notes);
+  if (only.test('conversation')) await converse(cases, ratios, notes);
   printBench({ name: 'decode', cases, ratios, notes }, options.json ?? false);
 }
 

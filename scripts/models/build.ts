@@ -17,6 +17,8 @@ interface Recipe {
   /** Where the result goes, from the repository's root. */
   readonly out: string;
   readonly summary: string;
+  /** What the script is always told. */
+  readonly argv?: readonly string[];
 }
 
 const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
@@ -33,13 +35,26 @@ const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
   'smollm2-135m-instruct': {
     script: 'build_smollm2.py',
     out: '.nearfield/models/smollm2-135m-instruct',
+    summary: 'a language model for the kernel, INT8; not committed',
+  },
+  'smollm2-135m-instruct-int4': {
+    script: 'build_smollm2.py',
+    out: '.nearfield/models/smollm2-135m-instruct-int4',
+    argv: ['--weights', 'published'],
     summary:
-      'a language model for the kernel: INT8, or with -- --weights published its own four bits; not committed',
+      'the same with the four-bit codes it was published in: smaller, faster, more exact; not committed',
   },
   'smollm2-135m-instruct-peers': {
     script: 'build_smollm2_peers.py',
     out: '.nearfield/models',
-    summary: 'the same weights for transformers.js (fp32, q8, q4) and wllama (Q8_0), for benches; not committed',
+    summary:
+      'the same weights for transformers.js (fp32, q8, q4) and wllama (Q8_0), for benches; not committed',
+  },
+  llama: {
+    script: 'build_checkpoint.py',
+    out: '.nearfield/models',
+    summary:
+      'a Hugging Face checkpoint of yours (Llama, SmolLM2, Qwen 2 and 3): --from its folder; not committed',
   },
   'nearfield-embed': {
     script: 'build_embed.py',
@@ -64,6 +79,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = Object.freeze({
 });
 
 interface BuildOptions {
+  readonly from?: string;
   readonly data?: string;
   readonly python?: string;
 }
@@ -74,6 +90,7 @@ export const command: ScriptCommand = {
     command
       .argument('<id>', `one of ${Object.keys(RECIPES).join(', ')}`)
       .option('--data <folder>', 'folder with the training and measuring data', process.env.NEARFIELD_DATA)
+      .option('--from <folder>', 'for llama: a folder with config.json and safetensors')
       .option('--python <path>', 'a Python with the requirements', process.env.NEARFIELD_PYTHON)
       .allowExcessArguments()
       .addHelpText(
@@ -95,8 +112,17 @@ export const command: ScriptCommand = {
 async function build(recipe: Recipe, options: BuildOptions, extra: readonly string[]): Promise<void> {
   const python = options.python ?? (await environment());
   const data = options.data === undefined ? [] : ['--data', options.data];
+  const from = options.from === undefined ? [] : ['--from', options.from];
   const out = join(ROOT, recipe.out);
-  await execute(python, [join(PYTHON_FOLDER, recipe.script), '--out', out, ...data, ...extra]);
+  await execute(python, [
+    join(PYTHON_FOLDER, recipe.script),
+    '--out',
+    out,
+    ...(recipe.argv ?? []),
+    ...data,
+    ...from,
+    ...extra,
+  ]);
 }
 
 /** A virtual environment under .nearfield/, made once from the pinned requirements. Returns its Python. */

@@ -16,6 +16,8 @@ export interface PagePool {
   release(page: number): void;
   /** The page itself for its only owner, else a copy of one's own. @throws out-of-memory */
   own(page: number): number;
+  /** Lets go of the memory: whoever still holds a sequence holds no weights. */
+  drop(): void;
 }
 
 /** `start`: first byte the pool may use. */
@@ -25,18 +27,20 @@ export function createPagePool(
   pageBytes: number,
   budgetBytes: number,
 ): PagePool {
+  let held: WebAssembly.Memory | undefined = memory;
   const owners = new Map<number, number>();
   const free: number[] = [];
   let next = start;
   const most = Math.floor(budgetBytes / pageBytes);
 
   const grow = (): void => {
-    const missing = next + pageBytes - memory.buffer.byteLength;
+    const { byteLength } = held!.buffer;
+    const missing = next + pageBytes - byteLength;
     if (missing <= 0) return;
-    const limit = start + most * pageBytes - memory.buffer.byteLength;
+    const limit = start + most * pageBytes - byteLength;
     const wanted = Math.ceil(Math.max(missing, Math.min(GROW_BYTES, limit)) / WASM_PAGE);
     try {
-      memory.grow(wanted);
+      held!.grow(wanted);
     } catch (cause) {
       throw new NearfieldError('out-of-memory', 'The platform refused memory for keys and values.', {
         cause,
@@ -79,9 +83,12 @@ export function createPagePool(
     own(page) {
       if (owners.get(page) === 1) return page;
       const copy = take();
-      new Uint8Array(memory.buffer).copyWithin(copy, page, page + pageBytes);
+      new Uint8Array(held!.buffer).copyWithin(copy, page, page + pageBytes);
       release(page);
       return copy;
+    },
+    drop() {
+      held = undefined;
     },
   };
 }

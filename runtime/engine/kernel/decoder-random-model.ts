@@ -170,27 +170,25 @@ function manifestOf({ decoder, bits: _, ...sizes }: RandomDecoder): Manifest {
   };
 }
 
-/** A safetensors file; each tensor begins on 64 bytes. */
+/** A safetensors file. */
 function writeContainer(tensors: readonly Tensor[]): Uint8Array<ArrayBuffer> {
   let at = 0;
   const header: Record<string, unknown> = {};
   for (const { name, dtype, bytes } of tensors) {
     const shape = [bytes.length / (dtype === 'F32' ? 4 : 1)];
     header[name] = { dtype, shape, data_offsets: [at, at + bytes.length] };
-    at += (bytes.length + 63) & ~63;
+    at += bytes.length;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
   const whole = new Uint8Array(8 + text.length + at);
   new DataView(whole.buffer).setBigUint64(0, BigInt(text.length), true);
   whole.set(text, 8);
   let next = 8 + text.length;
-  let end = next;
   for (const { bytes } of tensors) {
     whole.set(bytes, next);
-    end = next + bytes.length;
-    next += (bytes.length + 63) & ~63;
+    next += bytes.length;
   }
-  return whole.subarray(0, end);
+  return whole;
 }
 
 type Row = Float64Array;

@@ -120,11 +120,12 @@ class KernelDecoder implements Decoder {
   readonly context: number;
   readonly #plan: DecoderPlan;
   readonly #weightBytes: number;
-  readonly #kernel: DecoderExports;
   readonly #pool: PagePool;
   readonly #helpers: Helpers | undefined;
   readonly #sequences = new Set<KernelSequence>();
+  // Let go of when disposed: a kept reference to the decoder must not keep its weights.
   #memory: WebAssembly.Memory | undefined;
+  #kernel: DecoderExports | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #yieldedMs = 0;
 
@@ -251,7 +252,7 @@ class KernelDecoder implements Decoder {
       this.#set(at.D_ROWS, rows.length);
       this.#set(at.D_FIRST_LAYER, layer);
       this.#set(at.D_LAST_LAYER, Math.min(layers, layer + slice));
-      this.#kernel.run();
+      this.#kernel!.run();
     }
     const picked = rows.flatMap(({ out }, row) => (out === undefined ? [] : [{ row, out }]));
     for (let from = 0; from < picked.length; from += MOST_PICKED) {
@@ -265,7 +266,7 @@ class KernelDecoder implements Decoder {
     new Int32Array(buffer, this.#plan.picked, picked.length).set(picked.map(({ row }) => row));
     this.#set(at.D_PHASE, at.PHASE_HEAD);
     this.#set(at.D_ROWS, picked.length);
-    this.#kernel.run();
+    this.#kernel!.run();
     picked.forEach(({ out }, index) => {
       out.set(new Float32Array(buffer, this.#plan.logits + index * this.vocab * 4, this.vocab));
     });
@@ -327,7 +328,9 @@ class KernelDecoder implements Decoder {
     for (const sequence of [...this.#sequences]) sequence.close();
     this.#memory = undefined;
     await this.#turn;
-    this.#kernel.stop();
+    this.#kernel?.stop();
+    this.#kernel = undefined;
+    this.#pool.drop();
     await this.#helpers?.end();
   }
 }

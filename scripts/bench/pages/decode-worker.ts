@@ -126,9 +126,11 @@ async function openTransformers(task: DecodeTask & { readonly kind: 'transformer
         attention_mask: integers(new Array<number>(length).fill(1)),
         past_key_values: past,
       });
-      past = (
-        model as unknown as { getPastKeyValues(output: unknown, past: unknown): unknown }
-      ).getPastKeyValues(output, past);
+      past = Object.fromEntries(
+        Object.entries(output)
+          .filter(([name]) => name.startsWith('present'))
+          .map(([name, value]) => [name.replace('present', 'past_key_values'), value]),
+      );
       return (output as { logits: { data: Float32Array } }).logits.data;
     };
     return await timed(step, prompt, steps);

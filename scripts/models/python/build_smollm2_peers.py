@@ -102,18 +102,18 @@ def export(source: Source) -> onnx.ModelProto:
 
     layers = range(config["num_hidden_layers"])
     cache = [(layer, part) for layer in layers for part in ("key", "value")]
-    size = lambda length: ["batch", kv_heads, length, width]
+    size = lambda length: ["batch_size", kv_heads, length, width]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "decoder",
             [
-                io("input_ids", TensorProto.INT64, ["batch", "tokens"]),
-                io("attention_mask", TensorProto.INT64, ["batch", "total"]),
+                io("input_ids", TensorProto.INT64, ["batch_size", "tokens"]),
+                io("attention_mask", TensorProto.INT64, ["batch_size", "total"]),
                 *(io(f"past_key_values.{at}.{part}", TensorProto.FLOAT, size("past")) for at, part in cache),
             ],
             [
-                io("logits", TensorProto.FLOAT, ["batch", 1, config["vocab_size"]]),
+                io("logits", TensorProto.FLOAT, ["batch_size", 1, config["vocab_size"]]),
                 *(io(f"present.{at}.{part}", TensorProto.FLOAT, size("total")) for at, part in cache),
             ],
             graph.weights,

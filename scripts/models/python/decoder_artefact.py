@@ -59,9 +59,11 @@ def write_golden(folder: Path, model, inputs: list[list[int]], texts: list[str])
 
 
 def rope_of(config: Mapping[str, object]) -> dict[str, object]:
-    scaling = config.get("rope_scaling") or {}
+    # transformers 5 writes one field for what was two.
+    both = config.get("rope_parameters") or {}
+    scaling = config.get("rope_scaling") or both
     kind = scaling.get("rope_type", scaling.get("type", "default"))
-    rope: dict[str, object] = {"theta": float(config.get("rope_theta", 10000.0))}
+    rope: dict[str, object] = {"theta": float(config.get("rope_theta", both.get("rope_theta", 10000.0)))}
     if kind == "linear":
         rope["scaling"] = {"type": "linear", "factor": scaling["factor"]}
     elif kind == "llama3":
