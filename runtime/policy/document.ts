@@ -60,8 +60,8 @@ export interface PolicyDocument {
   /** Places of an answer where placeholders are put back besides prose. Default: none of them. */
   readonly restoreIn?: readonly ('url' | 'tool-arguments' | 'code')[] | undefined;
   /**
-   * `leave`: places, organisations and dates that a model found count for nothing in a request that names nobody
-   * and holds no identifier ("the capital of Australia"). Default `count`.
+   * `leave`: places, organisations or dates that a model found count for nothing in a request that names nobody,
+   * holds no identifier and only one of these kinds ("the capital of Australia"). Default `count`.
    */
   readonly placesAlone?: 'count' | 'leave' | undefined;
   readonly rules: readonly PolicyRule[];

@@ -115,12 +115,17 @@ function merge(fields: readonly Field[], found: readonly Span[][], rules: Policy
 
 const QUASI: ReadonlySet<Span['type']> = new Set(['location', 'organization', 'date']);
 
-/** Where nobody is named, what a model took for a place or a date is the subject of a question. */
+/**
+ * Where nobody is named, a place a model found is the subject of a question. Two kinds at once (a place and a date, an
+ * employer and a town) may single somebody out: those count.
+ */
 function withoutPlacesAlone(found: readonly (readonly Span[])[], rules: PolicyDocument): Span[][] {
+  const spans = found.flat();
   const alone =
     rules.placesAlone === 'leave' &&
-    found.every((spans) => spans.every(({ type, source }) => QUASI.has(type) && source.startsWith('model:')));
-  return found.map((spans) => (alone ? [] : [...spans]));
+    new Set(spans.map(({ type }) => type)).size <= 1 &&
+    spans.every(({ type, source }) => QUASI.has(type) && source.startsWith('model:'));
+  return found.map((kept) => (alone ? [] : [...kept]));
 }
 
 /** A participant's name is one by definition; no detector needs to say so. */

@@ -119,6 +119,7 @@ describe('places and dates alone', () => {
   it("are the subject of a question, and somebody's where somebody is named", async () => {
     expect(await spanCounts('the capital of Australia', 'balanced')).toEqual({});
     expect(await spanCounts('the capital of Australia', 'strict')).toEqual({ location: 1 });
+    expect(await spanCounts('left Australia on 4 July 1776', 'balanced')).toEqual({ location: 1, date: 1 });
     const named = 'Kim Novakova left Australia on 4 July 1776';
     expect(await spanCounts(named, 'balanced')).toEqual({ person: 1, location: 1, date: 1 });
     expect(await spanCounts('ask ana@mail.example in Australia', 'balanced')).toEqual({
