@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from artefact import GOLDEN_TEXTS, Card, write_golden, write_hub_files, write_json, write_manifest, write_weights
 from embed_corpus import Text, load_corpus
@@ -23,13 +24,14 @@ from measure import Embed, cosine, onnx_embedder, sts_spearman, torch_embedder
 from teacher import load_teacher, make_tokenizer, teacher_hash, teacher_tokenizer
 
 ID = "nearfield-embed"
+START = "start.pt"
 MOST_BYTES = 12_000_000
 # How many of the teacher's lower layers the word table stands for; the others stay layers.
 SHAPES: dict[str, int] = {"static": 6, "one-layer": 5, "two-layers": 4}
 UNITS = 1408
 """Feed-forward units kept of 1,536: two layers then cost the teacher's linear work over 3.18."""
 LONGEST_TRAINED = 64
-"""Tokens. Longer texts cost most and add least; positions beyond stay the teacher's."""
+"""Tokens. Longer texts cost most and add least; what a position adds is learnt up to here and nothing beyond."""
 PREFIX_TEXTS = 10_000
 CORPUS_GROUPS = 9000
 """Neighbourhoods found among the corpus and the words, beside those written."""
@@ -45,6 +47,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shards", type=int, help="most teacher shards of 2,048 texts; default all")
     parser.add_argument("--existing-targets", action="store_true", help="train on the shards at hand")
     parser.add_argument("--export-only", action="store_true", help="write the artefact from the last checkpoint")
+    parser.add_argument(
+        "--blend", type=float, default=1.0, help="share of the trained weights, 0 to 1; the rest is the start's. For short runs"
+    )
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     if options.data is None:
@@ -61,7 +66,21 @@ def student_for(options: argparse.Namespace, work: Path) -> tuple[Encoder, dict[
         return Encoder(spec), definition
     english = (text.text for text in load_corpus(options.data, work) if text.lang == "en")
     texts = list(itertools.islice((text for text in english if len(text.split()) <= 24), PREFIX_TEXTS))
-    return make_student(spec, depth, definition, options.data, work, texts), definition
+    student = make_student(spec, depth, definition, options.data, work, texts)
+    (work / options.shape).mkdir(parents=True, exist_ok=True)
+    torch.save(student.state_dict(), work / options.shape / START)
+    return student, definition
+
+
+def blended(student: Encoder, start: dict[str, Tensor], share: float) -> Encoder:
+    """Between the start and where training led: after few steps it keeps the start's order and gains the new one.
+
+    Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models.
+    """
+    state = {name: start[name].lerp(value.cpu(), share) for name, value in student.state_dict().items()}
+    out = Encoder(student.spec)
+    out.load_state_dict(state)
+    return out.eval()
 
 
 def teacher_spearman(teacher: Embed, sts: Path, work: Path) -> dict[str, float]:
@@ -77,14 +96,16 @@ def export(
 ) -> None:
     spec, out = student.spec, options.out
     out.mkdir(parents=True, exist_ok=True)
-    path = write_weights(out, encoder_model(spec, state_arrays(student)))
+    # A blend was not trained to be rounded at its largest weight.
+    clip = "absmax" if options.blend == 1 else "mse"
+    path = write_weights(out, encoder_model(spec, state_arrays(student), clip))
     if path.stat().st_size > MOST_BYTES:
         raise SystemExit(f"{path} has {path.stat().st_size} bytes; at most {MOST_BYTES} were promised.")
     write_hub_files(out, spec, definition)
     tokenizer = make_tokenizer(definition, spec.max_tokens)
     reference, ours = torch_embedder(student, tokenizer), onnx_embedder(path, tokenizer)
-    # The weights as they are in the file, with float activations: what a backend is to reproduce. They were trained
-    # to be rounded, so the weights before rounding are not the model.
+    # The weights as they are in the file, with float activations: what a backend is to reproduce. Where they were
+    # trained to be rounded, the weights before rounding are not the model.
     write_golden(out, tokenizer, ours)
     teacher = torch_embedder(load_teacher(), make_tokenizer(teacher_tokenizer(), 256))
     sts = options.data / "sts.jsonl.gz"
@@ -95,6 +116,7 @@ def export(
         "stsbDevSpearman": sts_spearman(ours, sts),
         "stsbDevSpearmanTeacher": teacher_spearman(teacher, sts, work),
         "textsSeen": seen,
+        "blend": options.blend,
     }
     for name, value in metrics.items():
         print(f"  {name}: {value}", flush=True)
@@ -155,12 +177,18 @@ def main() -> None:
     if options.export_only:
         saved = torch.load(work / options.shape / CHECKPOINT, map_location="cpu")
         student.load_state_dict(saved["average"])
-        return export(options, student.eval(), definition, saved["seen"], work)
+        return finish(options, student, definition, saved["seen"], work)
     examples, groups, targets = gather(options, work, definition)
     print(f"{len(examples)} texts, {len(groups)} neighbourhoods, shape {options.shape}", flush=True)
     plan = Plan(steps=options.steps, minutes=options.minutes)
     student, seen = train(student, examples, groups, targets, plan, work / options.shape)
-    export(options, student, definition, seen, work)
+    finish(options, student, definition, seen, work)
+
+
+def finish(options: argparse.Namespace, student: Encoder, definition: dict[str, object], seen: int, work: Path) -> None:
+    if options.blend < 1:
+        student = blended(student, torch.load(work / options.shape / START, map_location="cpu"), options.blend)
+    export(options, student.cpu().eval(), definition, seen, work)
 
 
 if __name__ == "__main__":
