@@ -136,6 +136,7 @@ def export(
             "banking77 (CC BY 4.0), clinc150 (CC BY 3.0), hwu64, snips: texts only",
             "wiki-split (CC BY-SA 4.0), MASC, Pang/Lee and Liu reviews (CC BY 4.0), US state of the union",
             "boolq, openbookqa, arc, gsm8k questions; p3 texts; scitldr (Apache-2.0); self-instruct seeds",
+            "questions written from templates, filled with phrases cut from the files above (embed_variants.py)",
         ],
         metrics=metrics,
     )
