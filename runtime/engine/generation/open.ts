@@ -2,12 +2,17 @@
 // against the golden file before anybody is answered. Opens no file and no network.
 import * as z from 'zod/mini';
 import { NearfieldError } from '../../errors.ts';
-import type { Manifest } from '../../models.ts';
+import type { DecoderShape, Manifest } from '../../models.ts';
 import { type DecoderGolden, parseDecoderGolden } from './decoder-golden.ts';
 import { createGenerator, type Generator, type GeneratorOptions } from './generator.ts';
 import { createChatTemplate } from './template.ts';
 import type { Decoder } from './types.ts';
 import { createVocabulary, type Vocabulary } from './vocabulary.ts';
+
+/** The part of a manifest used here. */
+export interface ModelName extends Pick<Manifest, 'id' | 'sampling'> {
+  readonly decoder?: Pick<DecoderShape, 'stopTokens'> | undefined;
+}
 
 /** What a model says beside its weights, verified. */
 export interface ModelTexts {
@@ -41,7 +46,7 @@ const configSchema = z.looseObject({
  */
 export async function openGenerator(
   decoder: Decoder,
-  manifest: Manifest,
+  manifest: ModelName,
   texts: ModelTexts,
   options: ModelGeneratorOptions = {},
 ): Promise<Generator> {
