@@ -1,13 +1,17 @@
-// Owns the edge in workerd: settings and secrets from the bindings, ONNX Runtime as a compiled module, the
+// Owns the edge in workerd: settings and secrets from the bindings, the kernel as a compiled module, the
 // weights from a static asset (a script that held them would be over the platform's size limit), verified. One
 // isolate puts itself together once, on its first request.
 import { createClient } from '@libsql/client';
 import { NearfieldError } from 'nearfield';
 import { openLibsqlCacheStore } from 'nearfield/cache/libsql';
 import { createMemoryCacheStore } from 'nearfield/cache/memory';
-import { createWorkerdEmbedder, createWorkerdGuard } from 'nearfield/engine/workerd';
+import {
+  createWorkerdEmbedder,
+  createWorkerdGuard,
+  createWorkerdTokenEncoder,
+} from 'nearfield/engine/workerd';
 import { createDatabaseFetch } from 'nearfield/policy';
-import { createLabelling } from 'nearfield/tasks';
+import { createLabelling, createTagger } from 'nearfield/tasks';
 import golden from '../models/all-minilm-l6-v2/golden.json' with { type: 'json' };
 import manifest from '../models/all-minilm-l6-v2/manifest.json' with { type: 'json' };
 import tokenizer from '../models/all-minilm-l6-v2/tokenizer.json' with { type: 'json' };
@@ -15,7 +19,11 @@ import guardGolden from '../models/nearfield-guard/golden.json' with { type: 'js
 import guardManifest from '../models/nearfield-guard/manifest.json' with { type: 'json' };
 import guardTokenizer from '../models/nearfield-guard/tokenizer.json' with { type: 'json' };
 import intentHeads from '../models/nearfield-intent/heads.json' with { type: 'json' };
-import ortWasm from '../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
+import taggerGolden from '../models/nearfield-pii/golden.json' with { type: 'json' };
+import taggerLabels from '../models/nearfield-pii/labels.json' with { type: 'json' };
+import taggerManifest from '../models/nearfield-pii/manifest.json' with { type: 'json' };
+import taggerPieces from '../models/nearfield-pii/pieces.json' with { type: 'json' };
+import kernelWasm from '../runtime/engine/kernel/kernel.wasm';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, readSettings } from './env.ts';
 
@@ -40,7 +48,18 @@ async function assemble(bindings: Bindings): Promise<Edge> {
     weights: await fetchWeights(bindings, manifest),
     tokenizerJson: JSON.stringify(tokenizer),
     golden: JSON.stringify(golden),
-    ortWasm,
+    kernelWasm,
+  });
+  // Without it nothing is started: what would go on to the cloud must be looked through by all that there is.
+  const taggerEncoder = createWorkerdTokenEncoder({
+    manifest: taggerManifest,
+    weights: await fetchWeights(bindings, taggerManifest),
+    kernelWasm,
+    files: {
+      tokenizer: JSON.stringify(taggerPieces),
+      labels: JSON.stringify(taggerLabels),
+      golden: JSON.stringify(taggerGolden),
+    },
   });
   // Fetched now, for a later request may not wait for this one's I/O; without them the cache finds exact repeats only.
   const guardWeights = await fetchWeights(bindings, guardManifest).catch(toError);
@@ -54,6 +73,7 @@ async function assemble(bindings: Bindings): Promise<Edge> {
     settings,
     embedder,
     volatility,
+    tagger: createTagger({ encoder: taggerEncoder }),
     guard: createWorkerdGuard(async () => {
       if (guardWeights instanceof Error) throw guardWeights;
       return {

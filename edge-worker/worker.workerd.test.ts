@@ -92,6 +92,17 @@ describe('the edge in workerd', () => {
     expect(emulator.received().includes('ann.lee')).toBe(false);
   });
 
+  it('finds a name and an address that no pattern knows', async () => {
+    const answer = await client.chat.completions.create({
+      model: 'any',
+      messages: [
+        { role: 'user', content: 'Remind Katarzyna Wojciechowska of 48 Willow Lane that rent is due.' },
+      ],
+    });
+    expect(answer.choices[0]?.message.content).toContain('Katarzyna Wojciechowska');
+    expect(emulator.received().toString()).not.toMatch(/Katarzyna|Wojciechowska|Willow/);
+  });
+
   it('does not go to Bedrock for a page that allows the edge only', async () => {
     const before = emulator.requests.length;
     const asked = client.chat.completions.create(

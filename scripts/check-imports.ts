@@ -117,7 +117,7 @@ const RULES: readonly Rule[] = [
   },
   {
     files: /^edge-worker\/worker\.ts$/,
-    own: /^(edge-worker|models|node_modules\/onnxruntime-web\/dist)\//,
+    own: /^((edge-worker|models)\/|runtime\/engine\/kernel\/[a-z-]+\.wasm$)/,
     packages: /^(nearfield(\/.*)?|hono(\/.*)?|drizzle-orm(\/.*)?|@libsql\/client(\/.*)?|cloudflare:.*)$/,
     says: "worker.ts binds the model and the engine's WASM as modules of the bundle",
   },

@@ -7,6 +7,7 @@ import { createLocalEmbedder } from './embedder.ts';
 import { type AskGuard, openGuardOnce } from './guard/index.ts';
 import { kernelCompiled } from './kernel-rows.ts';
 import { ortWasmCompiled } from './ort-workerd.ts';
+import { createLocalTokenEncoder, type LocalTokenEncoder } from './token-encoder.ts';
 
 export interface WorkerdEmbedderOptions {
   /** The model's manifest.json, parsed or not yet checked. */
@@ -53,6 +54,24 @@ export async function createWorkerdEmbedder(options: WorkerdEmbedderOptions): Pr
   });
 }
 
+export interface WorkerdTokenEncoderOptions {
+  readonly manifest: unknown;
+  readonly weights: ArrayBuffer | Uint8Array<ArrayBuffer>;
+  /** The kernel's `kernel.wasm`, imported as a compiled module. */
+  readonly kernelWasm: WebAssembly.Module;
+  /** Its small files by role: `tokenizer`, `labels`, and `golden`, without which the kernel is not checked. */
+  readonly files: Readonly<Partial<Record<FileRole, string | ArrayBuffer | Uint8Array<ArrayBuffer>>>>;
+}
+
+/** A token encoder in this isolate, opened at its first run. @throws model-unsupported */
+export function createWorkerdTokenEncoder(options: WorkerdTokenEncoderOptions): LocalTokenEncoder {
+  const files = filesOf({ ...options.files, weights: options.weights });
+  return createLocalTokenEncoder({
+    model: describeModel(parseManifest(options.manifest), files),
+    backends: [kernelCompiled(options.kernelWasm)],
+  });
+}
+
 /** The guard's files, as modules of the script or read from its assets. */
 export type WorkerdGuardOptions = Pick<
   WorkerdEmbedderOptions,
@@ -66,13 +85,16 @@ export type WorkerdGuardOptions = Pick<
 export function createWorkerdGuard(load: () => Promise<WorkerdGuardOptions>): AskGuard {
   return openGuardOnce(async () => {
     const options = await load();
-    return describeModel(parseManifest(options.manifest), guardFiles(options));
+    const { manifest, weights, tokenizerJson, golden } = options;
+    return describeModel(parseManifest(manifest), filesOf({ weights, tokenizer: tokenizerJson, golden }));
   });
 }
 
-function guardFiles(options: WorkerdGuardOptions): ReadonlyMap<FileRole, Uint8Array<ArrayBuffer>> {
-  const { weights, tokenizerJson, golden } = options;
-  const given = { weights, tokenizer: tokenizerJson, golden };
+type FileBytes = string | ArrayBuffer | Uint8Array<ArrayBuffer> | undefined;
+
+function filesOf(
+  given: Readonly<Partial<Record<FileRole, FileBytes>>>,
+): ReadonlyMap<FileRole, Uint8Array<ArrayBuffer>> {
   return new Map(
     Object.entries(given).flatMap(([role, value]) =>
       value === undefined ? [] : [[role as FileRole, toBytes(value)] as const],
