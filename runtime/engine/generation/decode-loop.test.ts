@@ -72,7 +72,8 @@ describe('createDecodeLoop', () => {
     const { loop } = loopOn(decoder, { ...common, guesser: createGuesser() });
     expect(await say(loop.tokens)).toEqual(plain);
     expect(steps).toBeLessThan(plainSteps * 0.6);
-    expect(loop.stats().guessedRight).toBe(48 + 1 - steps);
+    // Each step says one token and what was guessed right; the budget may end the last one early.
+    expect([48, 49]).toContain(loop.stats().guessedRight + steps);
   });
 
   it('stops guessing where a step costs as much as its tokens, and tries again later', async () => {

@@ -14,8 +14,10 @@ export interface Guesser {
 /** Tokens that have to agree. Two find more, three are right more often; the longer is tried first. */
 const REACH = [3, 2] as const;
 const MOST_GUESSED = 8;
+/** The first guess is short; one that was right throughout doubles the next, one that was wrong halves it. */
+const FIRST_GUESSED = 3;
 /** Steps with guesses before they are judged, and tokens said plainly after they were found not to pay. */
-const TRIAL_STEPS = 4;
+const TRIAL_STEPS = 3;
 const FIRST_PAUSE = 16;
 const LONGEST_PAUSE = 512;
 
@@ -26,6 +28,7 @@ export function createGuesser(): Guesser {
   let trial = { steps: 0, tokens: 0, ms: 0 };
   let pause = FIRST_PAUSE;
   let pausedFor = 0;
+  let span = FIRST_GUESSED;
 
   return {
     accept(token) {
@@ -42,7 +45,7 @@ export function createGuesser(): Guesser {
       for (const [at, reach] of REACH.entries()) {
         // The latest place is where we stand; the one before says what followed there.
         const from = places[at]!.get(tokens.slice(-reach).join())?.before ?? -1;
-        if (from >= 0) return tokens.slice(from, from + Math.min(most, MOST_GUESSED));
+        if (from >= 0) return tokens.slice(from, from + Math.min(most, span));
       }
       return [];
     },
@@ -54,6 +57,8 @@ export function createGuesser(): Guesser {
         pausedFor = Math.max(0, pausedFor - 1);
         return;
       }
+      span =
+        right === guessed ? Math.min(MOST_GUESSED, span * 2) : right === 0 ? Math.max(1, span >> 1) : span;
       trial = { steps: trial.steps + 1, tokens: trial.tokens + right + 1, ms: trial.ms + ms };
       if (trial.steps < TRIAL_STEPS) return;
       // Nothing to compare with yet: say a few tokens plainly.
