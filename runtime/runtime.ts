@@ -183,7 +183,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   function refresh(request: ChatRequest, entryId: string): void {
     if (refreshing.has(entryId)) return;
     refreshing.add(entryId);
-    const work = drain(generate({ ...request, cache: 'refresh' }, { signal: lifetime.signal }))
+    const work = drain(
+      generate({ ...request, cache: 'refresh', priority: 'background' }, { signal: lifetime.signal }),
+    )
       .catch(() => {}) // the trace has it; a failed refresh leaves the stale entry as it is
       .finally(() => {
         refreshing.delete(entryId);
