@@ -31,8 +31,8 @@ describe('supportedSentences', () => {
     expect(await said('You can drive after 4 weeks. Call the ward above 38.5 degrees [1].')).toBe(
       'You can drive after 4 weeks [1]. Call the ward above 38.5 degrees [2].',
     );
-    expect(await said('You may drive again when you can stop the car')).toBe(
-      'You may drive again when you can stop the car [1]',
+    expect(await said('You may drive when you can stop the car after 4 weeks')).toBe(
+      'You may drive when you can stop the car after 4 weeks [1]',
     );
   });
 
@@ -44,9 +44,34 @@ describe('supportedSentences', () => {
   });
 
   it('says nothing that only the question holds, nor what nobody holds', async () => {
-    expect(await said('You may drive again.')).toBe('You may drive again [1].');
+    expect(await said('You may drive again after weeks.')).toBe('You may drive again after weeks [1].');
     expect(await said('Bananas grow in Ecuador and are yellow.')).toBe('');
     expect(await said('[1] [2]')).toBe('');
+  });
+
+  it('says nothing that drops or adds a word that turns its passage round', async () => {
+    const dose = [passage('Take the missed injection, unless it is almost time for the next one.')];
+    const say = async (text: string) => {
+      let whole = '';
+      for await (const sentence of supportedSentences(chunks(text, 4), 'An injection?', dose))
+        whole += sentence;
+      return whole;
+    };
+    expect(await say('Take the missed injection, it is almost time for the next one.')).toBe('');
+    expect(await say('Always take the missed injection unless it is almost time.')).toBe('');
+    expect(await say('Take the injection unless it is almost time for the next.')).toBe(
+      'Take the injection unless it is almost time for the next [1].',
+    );
+  });
+
+  it('takes the numbers away that a list begins with', async () => {
+    expect(
+      await said(
+        '1. You may drive again when you can stop the car, usually after 4 weeks.\n2. Call the ward above 38.5 degrees.',
+      ),
+    ).toBe(
+      'You may drive again when you can stop the car, usually after 4 weeks [1]. Call the ward above 38.5 degrees [2].',
+    );
   });
 
   it('is the same however the text is cut', async () => {

@@ -6,6 +6,7 @@ import { splitSentences } from './segment.ts';
 
 const INSTRUCTIONS =
   'Answer the question in one or two short sentences, using only the passages. Repeat their numbers and names exactly. If they do not answer it, say so.';
+const LIST_MARK = /(^|\n)\s*(?:\d{1,2}[.)]|[-*•])\s+/g;
 const MAX_TOKENS = 96;
 /** Share of a sentence's content words that stand in the passages or the question. Chosen by hand on the samples. */
 const LEAST_SUPPORT = 0.6;
@@ -51,7 +52,8 @@ export async function* supportedSentences(
 async function* sentencesOf(texts: AsyncIterable<string>): AsyncGenerator<string, void, void> {
   let held = '';
   for await (const text of texts) {
-    held += text;
+    // Small models number what they say.
+    held = (held + text).replace(LIST_MARK, '$1');
     const ranges = splitSentences(held);
     // The last may go on.
     for (const { start, end } of ranges.slice(0, -1)) yield held.slice(start, end);
@@ -74,7 +76,29 @@ function citationOf(sentence: string, question: string, passages: readonly Passa
   if (known.length < words.length * LEAST_SUPPORT) return undefined;
   const shares = held.map((set) => words.filter((word) => set.has(word)).length);
   const best = Math.max(...shares);
-  return best === 0 ? undefined : shares.indexOf(best) + 1;
+  if (best === 0) return undefined;
+  const passage = shares.indexOf(best);
+  return turns(plain) === turns(passages[passage]!.text) ? passage + 1 : undefined;
+}
+
+/** Words that turn a sentence round; en, es, pt, without accents. */
+const TURNING: ReadonlySet<string> = new Set(
+  (
+    'not no never none nobody nothing without unless except only until before after always must cannot ' +
+    'nunca jamas nadie nada ningun ninguno ninguna sin salvo excepto solo solamente hasta antes despues siempre ' +
+    'nao ninguem nenhum nenhuma sem exceto apenas somente ate depois sempre menos'
+  ).split(' '),
+);
+
+/** Which of them a text holds: a sentence that drops or adds one may say the opposite of its passage. */
+function turns(text: string): string {
+  const words = text
+    .normalize('NFD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/n['’]t\b/g, ' not')
+    .match(/\p{L}+/gu);
+  return [...new Set((words ?? []).filter((word) => TURNING.has(word)))].sort().join(' ');
 }
 
 /** The number goes before the full stop; one that the model wrote itself is checked, not trusted. */
