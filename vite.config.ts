@@ -17,6 +17,9 @@ const GUARD = 'nearfield-guard';
 /** The policy's tagger; a page whose tagger does not open keeps its questions. */
 const TAGGER = 'nearfield-pii';
 
+/** The cache's idea of how soon an answer goes out of date; a page without it goes by words. */
+const INTENT = 'nearfield-intent';
+
 interface ModelManifest {
   readonly id: string;
   readonly dims: number;
@@ -151,7 +154,7 @@ function servesModels(): Plugin {
           copyFileSync(join(ROOT, folder, id, path), target);
         }
       };
-      for (const id of [MODEL, GUARD, TAGGER]) copy('models', id, ['NOTICE']);
+      for (const id of [MODEL, GUARD, TAGGER, INTENT]) copy('models', id, ['NOTICE']);
       if (languageModel !== undefined) copy('.nearfield/models', LANGUAGE_MODEL, []);
     },
   };

@@ -112,8 +112,9 @@ it('answers from a dropped file with its sentence marked, and sends nothing afte
     buffer: Buffer.from(HANDBOOK),
   });
   await page.getByText(/\d+ sentences/).waitFor(SLOW);
-  // The embedder's, the guard's and the tagger's: each model's last file.
-  await expect.poll(() => requests.filter((url) => url.endsWith('/golden.json')).length, SLOW).toBe(3);
+  // The embedder's, the guard's and the tagger's golden file, and the heads: each model's last file.
+  const LAST = /\/(golden|heads)\.json$/;
+  await expect.poll(() => requests.filter((url) => LAST.test(url)).length, SLOW).toBe(4);
   const loaded = requests.length;
   const { answer, facts } = await ask(FEE);
   expect(answer).toContain('The yearly fee is 85 euros and is due on the first of March.');

@@ -2,9 +2,11 @@
 // this browser, run in a worker.
 import type { Embedder } from 'nearfield';
 import { createBrowserTagger } from 'nearfield/browser';
-import { createBrowserEmbedder, createBrowserGuard } from 'nearfield/engine/browser';
+import { loadModel } from 'nearfield/engine';
+import { createBrowserEmbedder, createBrowserGuard, createIndexedDbStore } from 'nearfield/engine/browser';
 import { createBrowserGenerator } from 'nearfield/generation/browser';
 import { createFileFetch } from 'nearfield/policy';
+import { createLabelling, type LabellingParts } from 'nearfield/tasks';
 import type { OpenGenerator, OpenLanguageModel } from './language-model.ts';
 
 /** The model's manifest beside the page, whatever folder the page is served from. */
@@ -33,6 +35,17 @@ export function openGuard(): ReturnType<typeof createBrowserGuard> {
     manifest: manifestUrl('nearfield-guard'),
     fetch: createFileFetch({ allowHosts: [location.host] }),
   });
+}
+
+/** How soon answers go out of date, read off the embedder's vector. */
+export function openLabelling(embedder: Embedder): LabellingParts {
+  const loadHeads = () =>
+    loadModel({
+      manifest: manifestUrl('nearfield-intent'),
+      fetch: createFileFetch({ allowHosts: [location.host] }),
+      store: createIndexedDbStore(),
+    });
+  return createLabelling({ embedder, loadHeads });
 }
 
 /** The policy's tagger of names and places, opened in a worker of its own at the first look. */

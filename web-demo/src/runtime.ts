@@ -13,7 +13,7 @@ import {
   verifyReceipts,
 } from 'nearfield/policy';
 import { createIndexedDbReceiptStore } from 'nearfield/policy/receipts-indexeddb';
-import { type Answerer, createAnswerer } from 'nearfield/tasks';
+import { type Answerer, createAnswerer, type LabellingParts } from 'nearfield/tasks';
 import { createTelemetry, createWebTelemetryStore } from 'nearfield/telemetry';
 import { createDeviceTier } from 'nearfield/tiers/device';
 import { createEdgeTier } from 'nearfield/tiers/edge';
@@ -28,6 +28,8 @@ export interface AppRuntimeOptions {
   readonly languageModel: LanguageModel;
   /** The cache's check that a kept question asks the same. */
   readonly guard?: Guard | undefined;
+  /** How soon an answer goes out of date: how long the cache keeps it. */
+  readonly volatility?: LabellingParts['volatility'] | undefined;
   /** Finds names and places in a question before it may leave. */
   readonly tagger: Tagger;
   /** Base URL of the edge worker; absent when there is none. */
@@ -41,6 +43,7 @@ export function createAppRuntime({
   model,
   languageModel,
   guard,
+  volatility,
   tagger,
   edgeUrl,
 }: AppRuntimeOptions): AppRuntime {
@@ -57,6 +60,7 @@ export function createAppRuntime({
     store: openBrowserCacheStore({ name: 'demo' }),
     embed: async (texts, options) => (await embedder.embed(texts, options)).embeddings,
     guard,
+    volatility,
   });
   if (edgeUrl !== undefined) startReporting(telemetry, egress, edgeUrl);
   let consent: TierKind = 'device';
