@@ -2,7 +2,7 @@
 import { step } from './decoder';
 import { D_PHASE, PHASE_STOP, fieldInt } from './decoder-layout';
 import { DONE, JOB, MAY_WAIT, PLAN, THREADS, planInt } from './layout';
-import { announce, awaitChange } from './threads';
+import { announce, awaitChange, awaitJob } from './threads';
 
 export { attendRow, rotate, scoreScratch, writeCache } from './decoder-attention';
 export { multiplyBlocks, panelScratch, readColumn } from './decoder-product';
@@ -24,7 +24,7 @@ export function run(): void {
 /** A helper's whole life: one step after another, until told to stop. `seen`: steps before it was born. */
 export function serve(thread: i32, seen: i32): void {
   for (;;) {
-    awaitChange(PLAN + JOB, seen, true);
+    awaitJob(PLAN + JOB, seen);
     seen = atomic.load<i32>(PLAN + JOB);
     if (fieldInt(D_PHASE) == PHASE_STOP) return;
     step(thread, planInt(THREADS));

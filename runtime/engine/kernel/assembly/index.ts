@@ -15,7 +15,7 @@ import {
   planInt,
 } from './layout';
 import { exp, gelu } from './math';
-import { announce, awaitChange } from './threads';
+import { announce, awaitChange, awaitJob } from './threads';
 
 export { softmax } from './attention';
 export { layerNorm, meanRows, rmsNorm, unitRow } from './norm';
@@ -44,7 +44,7 @@ export function run(): void {
 /** A helper's whole life: one job after another, until told to stop. `seen`: jobs before it was born. */
 export function serve(thread: i32, seen: i32): void {
   for (;;) {
-    awaitChange(PLAN + JOB, seen, true);
+    awaitJob(PLAN + JOB, seen);
     seen = atomic.load<i32>(PLAN + JOB);
     if (planInt(OUTPUT_KIND) == STOP) return;
     work(thread);
