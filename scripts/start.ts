@@ -13,7 +13,7 @@ import { describeAnswer, describeGenerated } from './start/show-answer.ts';
 const ROOT = new URL('../', import.meta.url);
 const DOCUMENT = new URL('web-demo/src/documents/samples/discharge-en.md', ROOT);
 const QUESTION = 'When may I drive again?';
-const PROMPT = 'Why is it good for privacy when a model runs on my own device? Answer in one sentence.';
+const PROMPT = 'What does a landlord do? Answer in one sentence.';
 const MODEL_HINT = `No language model here, so only documents are answered. To add one: npm run models -- build ${DEFAULT_GENERATOR}`;
 const CLOUD_HINT = 'Cloud         none; npm start -- --emulate-cloud adds an emulated AWS Bedrock';
 
@@ -56,7 +56,11 @@ async function main(options: Options): Promise<void> {
   console.log(`${describeAnswer(QUESTION, DOCUMENT.pathname.split('/').at(-1)!, answer)}\n`);
   if (generator === undefined) console.log(`${MODEL_HINT}\n`);
   else {
-    const request = { messages: [{ role: 'user' as const, content: PROMPT }], max_completion_tokens: 80 };
+    const request = {
+      messages: [{ role: 'user' as const, content: PROMPT }],
+      max_completion_tokens: 80,
+      temperature: 0,
+    };
     const generated = await runtime.complete({ ...request, cache: 'bypass' });
     console.log(`One more, generated on this device (${generator.model}, ${generator.backend}):\n`);
     console.log(`${describeGenerated(PROMPT, generated)}\n`);
