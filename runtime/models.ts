@@ -81,8 +81,8 @@ export interface Manifest {
   readonly maxTokens: number;
   readonly layerNormEps: number;
   readonly pooling: 'mean' | 'cls' | 'none';
-  /** Width of the embedding table where it differs from `hidden`. */
-  readonly embedding?: { readonly dims: number } | undefined;
+  /** The embedding table where it is not `hidden` wide or not of 8 bits: its width, and its bits in the file. */
+  readonly embedding?: { readonly dims: number; readonly bits?: 4 | 8 | undefined } | undefined;
   /** Rows of a second table of embeddings, by a token's type; token taggers only. */
   readonly types?: number | undefined;
   /** Causal language models only; their `dims` is `hidden`, their `layerNormEps` the RMS norms', pooling none. */
@@ -141,7 +141,7 @@ const manifestSchema: z.ZodMiniType<Manifest> = z.looseObject({
   maxTokens: positive,
   layerNormEps: z.number().check(z.positive()),
   pooling: z.enum(['mean', 'cls', 'none']),
-  embedding: z.optional(z.looseObject({ dims: positive })),
+  embedding: z.optional(z.looseObject({ dims: positive, bits: z.optional(z.literal([4, 8])) })),
   types: z.optional(positive),
   decoder: z.optional(decoderSchema),
   sampling: z.optional(

@@ -20,6 +20,7 @@ const SMALL: Shape = {
 const SHAPES: readonly (readonly [string, Shape])[] = [
   ['one width throughout', SMALL],
   ['factorised embeddings', { ...SMALL, embedding: { dims: 24 } }],
+  ['a word table of half bytes, two blocks a row', { ...SMALL, embedding: { dims: 160, bits: 4 } }],
   ['a head of another width', { ...SMALL, dims: 40 }],
   ['types of tokens', { ...SMALL, dims: 32, types: 5 }],
   ['heads of 16, three of them', { ...SMALL, dims: 48, hidden: 48, heads: 3, intermediate: 96 }],

@@ -1,17 +1,15 @@
 // Owns what the kernel is told before its first run: weights packed into linear memory, outliers found, a
 // static arena for each thread. After this nothing is allocated; the memory's size never changes.
-import { NearfieldError } from '../../errors.ts';
 import type { Manifest } from '../../models.ts';
 import * as at from './layout.ts';
 import type { KernelExports } from './module.ts';
-import type { OnnxTensor } from './onnx.ts';
+import { firstColumn, stage, type Tensors, tensor } from './tensors.ts';
+import { fillWords } from './word-table.ts';
 
 /** Tokens a chunk holds at most, unless one text is longer: activations of a chunk stay in the second cache. */
 export const CHUNK_TOKENS = 128;
 /** Tokens one job of the kernel takes; longer inputs are several jobs. */
 export const JOB_TOKENS = 2048;
-
-type Tensors = ReadonlyMap<string, OnnxTensor>;
 
 /** Where the host puts a job and finds its answer. */
 export interface KernelPlan {
@@ -185,7 +183,6 @@ export function fill(
   kernel: KernelExports,
   memory: WebAssembly.Memory,
 ): void {
-  const view = new DataView(memory.buffer);
   const bytes = new Uint8Array(memory.buffer);
   const mode = kernel.probe(placement.staging);
   for (const matrix of placement.matrices) {
@@ -196,8 +193,7 @@ export function fill(
     bytes.set(tensor(tensors, `${norm.name}.bias`, manifest.hidden * 4), norm.address + manifest.hidden * 4);
   }
   const embedDims = manifest.embedding?.dims ?? manifest.hidden;
-  stage(tensors, 'embeddings.word.q8', manifest.vocab, embedDims, bytes.subarray(placement.words));
-  firstColumn(tensors, 'embeddings.word.scale', manifest.vocab, view, placement.wordScales);
+  fillWords(tensors, manifest.vocab, embedDims, memory, placement);
   const positions = manifest.maxTokens * manifest.hidden * 4;
   bytes.set(tensor(tensors, 'embeddings.position', positions), placement.positions);
   if (manifest.types !== undefined) {
@@ -241,48 +237,6 @@ export function writeMatrix(view: DataView, matrix: MatrixPlan): void {
     [at.M_SLOTS, matrix.slots],
   ];
   for (const [field, value] of fields) view.setUint32(matrix.struct + field, value, true);
-}
-
-/** Rows of k codes one after another; in the file a row may be padded to whole blocks. */
-function stage(tensors: Tensors, name: string, rows: number, k: number, target: Uint8Array): void {
-  const { bytes } = named(tensors, name);
-  const stride = bytes.byteLength / rows;
-  if (!Number.isInteger(stride) || stride < k)
-    throw wrongSize(name, `${rows} rows of ${k}`, bytes.byteLength);
-  if (stride === k) {
-    target.set(bytes);
-    return;
-  }
-  for (let row = 0; row < rows; row += 1) target.set(bytes.subarray(row * stride, row * stride + k), row * k);
-}
-
-/** A scale a row is repeated for each block of the row; the first is enough. */
-function firstColumn(tensors: Tensors, name: string, rows: number, view: DataView, address: number): void {
-  const { bytes } = named(tensors, name);
-  const stride = bytes.byteLength / rows;
-  if (!Number.isInteger(stride) || stride % 4 !== 0) throw wrongSize(name, `${rows} rows`, bytes.byteLength);
-  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let row = 0; row < rows; row += 1) {
-    view.setUint32(address + row * 4, source.getUint32(row * stride, true), true);
-  }
-}
-
-function tensor(tensors: Tensors, name: string, length: number): Uint8Array {
-  const { bytes } = named(tensors, name);
-  if (bytes.byteLength !== length) throw wrongSize(name, `${length} bytes`, bytes.byteLength);
-  return bytes;
-}
-
-function named(tensors: Tensors, name: string): OnnxTensor {
-  const found = tensors.get(name);
-  if (found !== undefined) return found;
-  const text = `Expected weights named ${name} in the model, found none. models/README.md lists the names.`;
-  throw new NearfieldError('model-unsupported', text);
-}
-
-function wrongSize(name: string, expected: string, came: number): NearfieldError {
-  const text = `Expected ${name} to hold ${expected}, it holds ${came} bytes. Do manifest and weights belong together?`;
-  return new NearfieldError('model-load-failed', text);
 }
 
 /** Writes the plan itself. */

@@ -53,7 +53,7 @@ export type Shape = Pick<
   Manifest,
   'dims' | 'hidden' | 'layers' | 'heads' | 'intermediate' | 'vocab' | 'maxTokens'
 > & {
-  readonly embedding?: { readonly dims: number };
+  readonly embedding?: { readonly dims: number; readonly bits?: 4 | 8 };
   readonly types?: number;
 };
 
@@ -91,6 +91,19 @@ export function randomModel(
       })(),
     );
   };
+  const nibbles = (name: string, n: number, k: number) => {
+    const bytes = Uint8Array.from({ length: (n * k) / 2 }, () => Math.floor(128 * (noise() + 1)));
+    tensors.push({ name: `${name}.q4`, dims: [n, k / 2], type: 2, bytes });
+    const blocks = Math.ceil(k / 128);
+    // A row's first block has its largest scale, the others shares of it.
+    let step = 0;
+    let at = 0;
+    floats(`${name}.scale`, n * blocks, () => {
+      const first = at++ % blocks === 0;
+      if (first) step = (1.5 + noise()) / 127;
+      return step * (first ? 15 : 1 + Math.round(7 * (1 + noise())));
+    });
+  };
   const product = (name: string, n: number, k: number) => {
     codes(name, n, k, 1.8 / Math.sqrt(k));
     floats(`${name}.bias`, n, () => 0.1 * noise());
@@ -101,7 +114,8 @@ export function randomModel(
     floats(`${name}.weight`, hidden, () => (at++ === 3 ? 2.5 : 1) * (1 + 0.2 * noise()));
     floats(`${name}.bias`, hidden, () => 0.1 * noise());
   };
-  codes('embeddings.word', vocab, embedDims, 1);
+  if (shape.embedding?.bits === 4) nibbles('embeddings.word', vocab, embedDims);
+  else codes('embeddings.word', vocab, embedDims, 1);
   floats('embeddings.position', maxTokens * hidden, () => 0.2 * noise());
   if (shape.types !== undefined) floats('embeddings.type', shape.types * hidden, () => 0.3 * noise());
   norm('embeddings.norm');

@@ -42,7 +42,9 @@ function encode(
   const { hidden, layers, vocab } = manifest;
   const linear = (name: string, x: Row[]) => multiply(tensors, name, x);
   const norm = (name: string, x: Row[]) => layerNorm(tensors, name, x, manifest.layerNormEps);
-  const words = dequantise(tensors, 'embeddings.word', vocab, manifest.embedding?.dims ?? hidden);
+  const words = tensors.has('embeddings.word.q4')
+    ? halfBytes(tensors, vocab, manifest.embedding?.dims ?? hidden)
+    : dequantise(tensors, 'embeddings.word', vocab, manifest.embedding?.dims ?? hidden);
   let x = ids.map((id) => words[id]!);
   if (tensors.has('embeddings.projection.q8')) x = linear('embeddings.projection', x);
   const positions = floats(tensors, 'embeddings.position');
@@ -155,6 +157,20 @@ function dequantise(tensors: Tensors, name: string, rows: number, width: number)
   );
   unpacked.set(tensor, found);
   return found;
+}
+
+/** Integers minus 8, two a byte, times the scale of their block of 128. */
+function halfBytes(tensors: Tensors, rows: number, width: number): Row[] {
+  const { bytes } = tensors.get('embeddings.word.q4')!;
+  const scales = floats(tensors, 'embeddings.word.scale');
+  const blocks = scales.length / rows;
+  return Array.from({ length: rows }, (_, row) =>
+    Float64Array.from({ length: width }, (__, i) => {
+      const at = row * width + i;
+      const code = at % 2 === 0 ? bytes[at >> 1]! & 15 : bytes[at >> 1]! >> 4;
+      return (code - 8) * scales[row * blocks + Math.floor(i / 128)]!;
+    }),
+  );
 }
 
 function floats(tensors: Tensors, name: string): Float32Array {
