@@ -33,6 +33,7 @@ const IN_KEY: Readonly<Record<InKey, true>> = {
   stop: true,
   tools: true,
   tool_choice: true,
+  parallel_tool_calls: true,
   response_format: true,
   phrase: true,
 };

@@ -93,6 +93,8 @@ export interface ChatRequest {
   readonly stop?: readonly string[] | undefined;
   readonly tools?: readonly ToolDefinition[] | undefined;
   readonly tool_choice?: ToolChoice | undefined;
+  /** Whether one answer may hold several calls. Default true; a function that is named is called once. */
+  readonly parallel_tool_calls?: boolean | undefined;
   readonly response_format?: ResponseFormat | undefined;
   readonly user?: string | undefined;
   /** Farthest tier allowed. Default: what the policy says. Policy may narrow it, never widen it. */

@@ -126,6 +126,7 @@ const chatBody = z.object({
       z.object({ type: z.literal('function'), function: z.object({ name }) }),
     ]),
   ),
+  parallel_tool_calls: z.nullish(z.boolean()),
   response_format: z.nullish(
     z.discriminatedUnion('type', [
       z.object({ type: z.literal('text') }),

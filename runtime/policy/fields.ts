@@ -75,6 +75,7 @@ const REQUEST: ObjectShape = {
     stop: { list: 'text' },
     tools: { list: TOOL },
     tool_choice: { either: ['enum', { keys: { type: 'enum', function: FUNCTION_NAME } }] },
+    parallel_tool_calls: 'scalar',
     response_format: RESPONSE_FORMAT,
     user: 'local',
     privacy: 'enum',

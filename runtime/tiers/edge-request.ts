@@ -28,6 +28,7 @@ export function chatBodyOf(request: ChatRequest, target: EdgeTarget): object {
     stop: request.stop,
     tools: request.tools,
     tool_choice: request.tool_choice,
+    parallel_tool_calls: request.parallel_tool_calls,
     response_format: request.response_format,
     documents:
       ours && documents.length > 0

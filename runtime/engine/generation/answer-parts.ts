@@ -12,9 +12,9 @@ export interface AnswerOptions {
   readonly loop: DecodeLoop;
   readonly vocabulary: Vocabulary;
   readonly stops: readonly string[];
-  /** `text`: text alone. `free`: text, or a call from `CALL_START` on. `must`: a call. */
+  /** `text`: text alone. `free`: text, or calls from `CALL_START` on. `must`: calls. */
   readonly calls: 'text' | 'free' | 'must';
-  /** What a call looks like; needed unless `calls` is `text`. */
+  /** What calls look like; needed unless `calls` is `text`. */
   readonly callGrammar?: TokenGrammar | undefined;
   /** Id of a new call. */
   readonly newId: () => string;
@@ -23,12 +23,15 @@ export interface AnswerOptions {
 type Part = Exclude<TierPart, { type: 'finish' | 'sources' }>;
 export type AnswerEnd = 'stop' | 'length' | 'tool_calls';
 
-/** Parts in order; returns why the answer ended. */
+/** As many calls as one message may bring back. Source: the request's own limit, as OpenAI's. */
+const MAX_CALLS = 128;
+
+/** Parts in order; returns why the answer ended. A call that could not be ended is not begun. */
 export async function* answerParts(options: AnswerOptions): AsyncGenerator<Part, AnswerEnd, void> {
   const { loop, vocabulary, calls } = options;
   const detokenizer = createDetokenizer(vocabulary);
   const finder = createStopFinder(calls === 'free' ? [...options.stops, CALL_START] : options.stops);
-  let call = calls === 'must' ? createCallReader(options.newId()) : undefined;
+  let reader = calls === 'must' ? createCallReader(options.newId) : undefined;
   let logprobs: TokenLogprob[] = [];
   const text = (said: string): Part => {
     const told = logprobs;
@@ -36,24 +39,25 @@ export async function* answerParts(options: AnswerOptions): AsyncGenerator<Part,
     return { type: 'text-delta', text: said, ...(told.length > 0 && { logprobs: told }) };
   };
 
+  if (calls === 'must' && !loop.fits()) return 'length';
   for await (const token of loop.tokens) {
     const said = detokenizer.push(token.id);
-    if (call !== undefined) {
-      yield* call.push(said);
-      continue;
+    if (reader !== undefined) {
+      yield* reader.push(said);
+      if (reader.whole() < MAX_CALLS) continue;
+      return 'tool_calls';
     }
     if (token.likelihood !== undefined) logprobs.push(logprobOf(token, vocabulary));
     const found = finder.push(said);
     if (found.text !== '') yield text(found.text);
     if (found.stop === undefined) continue;
     if (found.stop < options.stops.length) return 'stop';
-    call = createCallReader(options.newId());
-    yield* call.push(beginCall(options, found, said));
+    const begun = beginCall(options, found, said);
+    if (!loop.fits()) return 'length';
+    reader = createCallReader(options.newId);
+    yield* reader.push(begun);
   }
-  if (call !== undefined) {
-    yield* call.end();
-    return loop.finishReason() === 'length' ? 'length' : 'tool_calls';
-  }
+  if (reader !== undefined) return loop.finishReason() === 'length' ? 'length' : 'tool_calls';
   const rest = finder.push(detokenizer.end());
   const left = rest.text + (rest.stop === undefined ? finder.end() : '');
   if (left !== '') yield text(left);
@@ -67,47 +71,79 @@ export async function* answerParts(options: AnswerOptions): AsyncGenerator<Part,
 function beginCall({ loop, vocabulary, callGrammar }: AnswerOptions, found: Found, said: string): string {
   const grammar = callGrammar!;
   const { after = '' } = found;
-  const state = grammar.nextText(grammar.start, after);
+  const state = grammar.nextText(grammar.start, CALL_START + after);
   if (state !== undefined) {
     loop.constrain(grammar, state);
     return after;
   }
   const kept = said.slice(0, said.length - after.length);
-  loop.constrain(grammar, grammar.start, vocabulary.encodePlain(kept));
+  loop.constrain(grammar, grammar.nextText(grammar.start, CALL_START)!, vocabulary.encodePlain(kept));
   return '';
 }
 
-const CALL_HEAD = /^\s*\{"name": ("(?:[^"\\]|\\.)*"), "arguments": /;
+/** Between calls there is nothing that holds a brace. */
+const CALL_HEAD = /^[^{]*\{"name": ("(?:[^"\\]|\\.)*"), "arguments": /;
 
-/** Reads the one form that the call grammar allows. */
-function createCallReader(id: string) {
-  let head: string | undefined = '';
-  let held = '';
-  function* begin(): Generator<Part> {
-    const match = CALL_HEAD.exec(head!);
+interface CallReader {
+  push(text: string): Generator<Part>;
+  /** Calls read to their end. */
+  whole(): number;
+}
+
+/** Reads the one form that the call grammar allows: each call's arguments leave as they come. */
+function createCallReader(newId: () => string): CallReader {
+  let head = '';
+  let index = 0;
+  let scan: ((text: string) => number) | undefined;
+
+  function* body(text: string, from: (text: string) => number): Generator<Part> {
+    const length = from(text);
+    if (length > 0) yield { type: 'tool-call-delta', index, argumentsText: text.slice(0, length) };
+    if (length === text.length) return;
+    scan = undefined;
+    index += 1;
+    yield* push(text.slice(length + 1));
+  }
+  function* push(text: string): Generator<Part> {
+    if (scan !== undefined) return yield* body(text, scan);
+    head += text;
+    const match = CALL_HEAD.exec(head);
     if (match === null) return;
-    const rest = head!.slice(match[0].length);
-    head = undefined;
-    yield { type: 'tool-call-delta', index: 0, id, name: JSON.parse(match[1]!) as string, argumentsText: '' };
-    yield* body(rest);
+    const rest = head.slice(match[0].length);
+    head = '';
+    scan = createValueScan();
+    yield {
+      type: 'tool-call-delta',
+      index,
+      id: newId(),
+      name: JSON.parse(match[1]!) as string,
+      argumentsText: '',
+    };
+    yield* body(rest, scan);
   }
-  /** The frame's closing brace comes last, so what may be it is held back. */
-  function* body(text: string): Generator<Part> {
-    held += text;
-    const free = held.slice(0, Math.max(0, held.trimEnd().length - 1));
-    held = held.slice(free.length);
-    if (free !== '') yield { type: 'tool-call-delta', index: 0, argumentsText: free };
-  }
-  return {
-    *push(text: string): Generator<Part> {
-      if (head === undefined) return yield* body(text);
-      head += text;
-      yield* begin();
-    },
-    *end(): Generator<Part> {
-      const rest = held.trimEnd().replace(/\}$/, '');
-      if (rest !== '') yield { type: 'tool-call-delta', index: 0, argumentsText: rest };
-    },
+  return { push, whole: () => index };
+}
+
+/** How much of a text still belongs to the JSON value, which ends at a brace that it did not open. */
+function createValueScan(): (text: string) => number {
+  let depth = 0;
+  let quoted = false;
+  let escaped = false;
+  return (text) => {
+    for (let at = 0; at < text.length; at += 1) {
+      const letter = text[at]!;
+      if (escaped) escaped = false;
+      else if (quoted) {
+        if (letter === '\\') escaped = true;
+        else if (letter === '"') quoted = false;
+      } else if (letter === '"') quoted = true;
+      else if (letter === '{' || letter === '[') depth += 1;
+      else if (letter === '}' || letter === ']') {
+        if (depth === 0) return at;
+        depth -= 1;
+      }
+    }
+    return text.length;
   };
 }
 

@@ -36,6 +36,8 @@ export interface DecodeLoop {
   readonly tokens: AsyncIterable<Token>;
   /** From the next token on; a token just said may be taken back for others that say less. */
   constrain(grammar: TokenGrammar, state: number, insteadOfLast?: readonly number[]): void;
+  /** Whether the shortest ending of what has begun is within the budget. */
+  fits(): boolean;
   /** Why the tokens ended; `length` also where the grammar was closed early to keep within the budget. */
   finishReason(): 'stop' | 'length';
   /** All tokens, prompt and answer; the sequence holds the first of them. */
@@ -176,6 +178,7 @@ export function createDecodeLoop(options: DecodeOptions): DecodeLoop {
       takenBack = true;
       history.splice(history.length - 1, 1, ...insteadOfLast);
     },
+    fits: () => grammar === undefined || grammar.closing(state).length <= remaining(),
     finishReason: () => finish,
     history: () => history,
     stats: () => ({ ...stats, prefillTokens, answerTokens: history.length - prompt.length }),

@@ -1,57 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequest, TierPart, ToolDefinition } from '../../types.ts';
+import type { ChatRequest } from '../../types.ts';
 import { createBookDecoder, hashedLogits } from './fixtures/decoder-book.ts';
+import {
+  ask,
+  babbler,
+  collect,
+  END,
+  generatorOn,
+  never,
+  parrot,
+  template,
+  vocabulary,
+} from './fixtures/tiny-generator.ts';
 import { createTinyLlama } from './fixtures/tiny-llama.ts';
-import { TINY_TEMPLATE, tinyTokenizerJson } from './fixtures/tiny-tokenizer.ts';
-import { createGenerator, type GeneratorOptions } from './generator.ts';
+import { TINY_TEMPLATE } from './fixtures/tiny-tokenizer.ts';
 import { createChatTemplate } from './template.ts';
 import type { Decoder } from './types.ts';
-import { createVocabulary } from './vocabulary.ts';
-
-const vocabulary = createVocabulary(tinyTokenizerJson());
-const END = vocabulary.idOf('<|im_end|>')!;
-const template = createChatTemplate({ source: TINY_TEMPLATE, vocabulary });
-
-function generatorOn(decoder: Decoder, options: Partial<GeneratorOptions> = {}) {
-  return createGenerator({
-    decoder,
-    vocabulary,
-    template,
-    model: 'tiny',
-    endIds: new Set([END]),
-    ...options,
-  });
-}
-
-/** A model that says these texts, one a turn, whatever it is asked. */
-function parrot(texts: readonly string[], options: { context?: number; onForward?: () => void } = {}) {
-  const scripts = texts.map((text) => [...vocabulary.encodePlain(text), END]);
-  const turn = vocabulary.encodeTemplate('<|im_start|>assistant\n');
-  return createBookDecoder({ vocab: vocabulary.size, context: 4000, ...options }, (tokens) => {
-    const row = new Float32Array(vocabulary.size);
-    // The latest place where a turn of ours began.
-    const starts = tokens.flatMap((_, at) => (turn.every((id, i) => tokens[at + i] === id) ? [at] : []));
-    const from = starts[starts.length - 1];
-    const script = scripts[Math.min(starts.length, scripts.length) - 1];
-    if (from !== undefined) row[script?.[tokens.length - from - turn.length] ?? END] = 50;
-    return row;
-  });
-}
-
-const ask = (content: string, more: Partial<ChatRequest> = {}): ChatRequest => ({
-  messages: [{ role: 'user', content }],
-  ...more,
-});
-const never = new AbortController().signal;
-
-async function collect(parts: AsyncIterable<TierPart>) {
-  const all: TierPart[] = [];
-  for await (const part of parts) all.push(part);
-  const text = all.map((part) => (part.type === 'text-delta' ? part.text : '')).join('');
-  const calls = all.filter((part) => part.type === 'tool-call-delta');
-  const finish = all.find((part) => part.type === 'finish')!;
-  return { all, text, calls, args: calls.map((part) => part.argumentsText).join(''), finish };
-}
 
 describe('createGenerator', () => {
   it('answers in whole characters with usage, model and reason', async () => {
@@ -272,30 +236,6 @@ describe('createGenerator', () => {
 });
 
 describe('structured output', () => {
-  const weather: ToolDefinition = {
-    type: 'function',
-    function: {
-      name: 'get_weather',
-      parameters: {
-        type: 'object',
-        properties: {
-          city: { type: 'string', maxLength: 9 },
-          days: { type: 'integer', minimum: 1, maximum: 9 },
-        },
-        required: ['city', 'days'],
-      },
-    },
-  };
-  const sum: ToolDefinition = {
-    type: 'function',
-    function: {
-      name: 'sum',
-      parameters: { type: 'object', properties: { a: { type: 'number' } }, required: ['a'] },
-    },
-  };
-  const babbler = (seed: number) =>
-    generatorOn(createBookDecoder({ vocab: vocabulary.size }, hashedLogits(vocabulary.size, seed)));
-
   it('keeps a model that knows nothing to the schema', async () => {
     const schema = {
       type: 'object',
@@ -337,69 +277,5 @@ describe('structured output', () => {
     await collect(generator.stream({ messages, response_format: format }, { signal: never }));
     expect(prompts[0]).toContain(`system\nBe kind.\n\nReply with JSON of this schema (a verdict)`);
     expect(prompts[0]).toContain(JSON.stringify(schema));
-  });
-
-  it('calls a tool where one is required, with arguments that fit', async () => {
-    const names = new Set<string>();
-    for (let seed = 0; seed < 20; seed += 1) {
-      const request = ask('Hi', { seed, tools: [weather, sum], tool_choice: 'required' });
-      const { calls, args, text, finish } = await collect(babbler(seed).stream(request, { signal: never }));
-      expect(text).toBe('');
-      expect(calls[0]).toMatchObject({ index: 0, id: expect.stringMatching(/^call_\w{24}$/) });
-      expect(calls.slice(1).every((part) => part.id === undefined)).toBe(true);
-      names.add(calls[0]!.name!);
-      const expected =
-        calls[0]!.name === 'sum'
-          ? { a: expect.any(Number) }
-          : { city: expect.any(String), days: expect.any(Number) };
-      expect(JSON.parse(args)).toEqual(expected);
-      expect(finish).toMatchObject({ finishReason: 'tool_calls' });
-    }
-    expect([...names].sort()).toEqual(['get_weather', 'sum']);
-  });
-
-  it('calls the tool that was named', async () => {
-    const tool_choice = { type: 'function' as const, function: { name: 'sum' } };
-    const request = ask('Hi', { seed: 3, tools: [weather, sum], tool_choice });
-    expect((await collect(babbler(3).stream(request, { signal: never }))).calls[0]!.name).toBe('sum');
-  });
-
-  it.each(['', '\n', '\n{"name": "sum", "arguments": {"a": 1', 'nonsense', '\n{"name": "none"'])(
-    'holds the model from the mark of a call on, where it goes on with %j',
-    async (after) => {
-      const generator = generatorOn(parrot([`Hello world<tool_call>${after}`]));
-      const request = ask('Hi', { tools: [weather, sum] });
-      const { text, calls, args, finish } = await collect(generator.stream(request, { signal: never }));
-      expect(text).toBe('Hello world');
-      expect(['get_weather', 'sum']).toContain(calls[0]!.name);
-      expect(JSON.parse(args)).toBeTypeOf('object');
-      expect(finish).toMatchObject({ finishReason: 'tool_calls' });
-    },
-  );
-
-  it('takes back what a token said beyond the mark and no call can say', async () => {
-    // One token spells the end of the mark and something no call begins with.
-    const odd = createVocabulary(tinyTokenizerJson(['>"x']));
-    const script = [...odd.encodePlain('a<tool_call'), odd.idOf('>"x')!];
-    const decoder = createBookDecoder({ vocab: odd.size }, (tokens) => {
-      const row = new Float32Array(odd.size);
-      const said = tokens.length - prompt;
-      row[script[said] ?? odd.idOf('}')!] = 9;
-      return row;
-    });
-    const ours = createChatTemplate({ source: TINY_TEMPLATE, vocabulary: odd });
-    const request = ask('Hi', { tools: [sum], temperature: 0 });
-    const prompt = ours.encode({ messages: request.messages, tools: [sum] }).length;
-    const generator = generatorOn(decoder, { vocabulary: odd, template: ours });
-    const { text, calls, args } = await collect(generator.stream(request, { signal: never }));
-    expect(text).toBe('a');
-    expect(calls[0]!.name).toBe('sum');
-    expect(JSON.parse(args)).toEqual({ a: expect.any(Number) });
-  });
-
-  it('says text where no tool is wanted', async () => {
-    const generator = generatorOn(parrot(['no <tool_call> here']));
-    const request = ask('Hi', { tools: [sum], tool_choice: 'none' });
-    expect((await collect(generator.stream(request, { signal: never }))).text).toBe('no <tool_call> here');
   });
 });

@@ -52,7 +52,7 @@ export function planRequest(request: ChatRequest, options: PlanOptions): Plan {
   const { context, defaultMaxTokens = 1024 } = options;
   const wanted = request.max_completion_tokens ?? defaultMaxTokens;
   const room = context - Math.min(wanted, LEAST_ANSWER);
-  const { prompt, dropped } = promptWithin(request, shape.tools, room, options);
+  const { prompt, dropped } = promptWithin(request, shape, room, options);
   return {
     ...shape,
     prompt,
@@ -65,6 +65,7 @@ export function planRequest(request: ChatRequest, options: PlanOptions): Plan {
 
 interface AnswerShape extends Pick<Plan, 'calls' | 'grammar' | 'callGrammar' | 'stops'> {
   readonly tools: readonly ToolDefinition[];
+  readonly severalCalls: boolean;
 }
 
 function shapeOf(request: ChatRequest, grammars: Grammars): AnswerShape {
@@ -82,11 +83,18 @@ function shapeOf(request: ChatRequest, grammars: Grammars): AnswerShape {
     );
   }
   if (plan === undefined) {
-    return { tools: [], calls: 'text', grammar: formatGrammar(request, grammars), stops };
+    return {
+      tools: [],
+      severalCalls: false,
+      calls: 'text',
+      grammar: formatGrammar(request, grammars),
+      stops,
+    };
   }
-  const callGrammar = grammars.calls(plan.tools);
+  const { tools, several } = plan;
+  const callGrammar = grammars.calls(tools, several);
   const grammar = must ? callGrammar : undefined;
-  return { tools: plan.tools, calls: plan.mode, grammar, callGrammar, stops };
+  return { tools, severalCalls: several, calls: plan.mode, grammar, callGrammar, stops };
 }
 
 function formatGrammar(
@@ -120,7 +128,7 @@ function samplingOf(request: ChatRequest, { defaults, vocabulary }: PlanOptions)
 /** The prompt's ids, at most `room`. */
 function promptWithin(
   request: ChatRequest,
-  tools: readonly ToolDefinition[],
+  { tools, severalCalls }: AnswerShape,
   room: number,
   { template, overflow = 'error', context }: PlanOptions,
 ): { readonly prompt: readonly number[]; readonly dropped: number } {
@@ -128,7 +136,7 @@ function promptWithin(
     ...documentTexts(request.documents ?? []),
     ...formatTexts(request),
   ]);
-  const encode = (kept: readonly ChatMessage[]) => template.encode({ messages: kept, tools });
+  const encode = (kept: readonly ChatMessage[]) => template.encode({ messages: kept, tools, severalCalls });
   const whole = encode(messages);
   if (whole.length <= room) return { prompt: whole, dropped: 0 };
   if (overflow === 'drop-oldest') {

@@ -108,6 +108,60 @@ describe('encode', () => {
     expect(text).toContain('<|im_start|>user\n<tool_response>\n2\n</tool_response>');
   });
 
+  const called = (id: string, name: string, args: string) => ({
+    id,
+    type: 'function' as const,
+    function: { name, arguments: args },
+  });
+  const result = (id: string, content: string): ChatMessage => ({
+    role: 'tool',
+    tool_call_id: id,
+    content,
+  });
+  const several: ChatMessage[] = [
+    user('1+1 and 2+2?'),
+    {
+      role: 'assistant',
+      content: 'Adding.',
+      tool_calls: [called('c1', 'sum', '{"a":1}'), called('c2', 'sum', '{"a":2}')],
+    },
+    result('c2', 'four'),
+    result('c1', 'two'),
+    { role: 'assistant', content: 'Done.' },
+    result('stray', 'late'),
+  ];
+
+  it('tells several calls one after another, and their results as one turn in the calls’ order', () => {
+    const text = template.render({
+      tools: [tool('sum', 'Adds.')],
+      severalCalls: true,
+      messages: several.slice(0, 4),
+    });
+    expect(text).toContain('To call several, write one such block after another.');
+    expect(text.slice(text.indexOf('<|im_start|>assistant'))).toBe(
+      [
+        '<|im_start|>assistant\nAdding.',
+        '<tool_call>\n{"name": "sum", "arguments": {"a":1}}\n</tool_call>',
+        '<tool_call>\n{"name": "sum", "arguments": {"a":2}}\n</tool_call><|im_end|>',
+        '<|im_start|>user\n<tool_response>\ntwo\n</tool_response>',
+        '<tool_response>\nfour\n</tool_response><|im_end|>',
+        '<|im_start|>assistant\n',
+      ].join('\n'),
+    );
+    expect(template.render({ tools: [tool('sum', 'Adds.')], messages: [user('x')] })).not.toContain(
+      'several',
+    );
+  });
+
+  it('gives a template that knows tools every call, and every result in the calls’ order', () => {
+    const source = `{% set known = tools %}{% for m in messages %}{{ m.role }}:{{ m.content }}{% for c in m.tool_calls or [] %}({{ c.id }} {{ c.function.name }} {{ c.function.arguments | tojson }}){% endfor %}{% if m.tool_call_id %}={{ m.tool_call_id }}{% endif %};{% endfor %}`;
+    const knowing = createChatTemplate({ source, vocabulary });
+    expect(knowing.render({ messages: several, tools: [tool('sum', 'Adds.')] })).toBe(
+      'user:1+1 and 2+2?;assistant:Adding.(c1 sum {"a": 1})(c2 sum {"a": 2});' +
+        'tool:two=c1;tool:four=c2;assistant:Done.;tool:late=stray;',
+    );
+  });
+
   it('opens the user’s turn with the system’s, where the family has none', () => {
     const source = `{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{{ m.role }}: {{ m.content }};{% endfor %}`;
     const strict = createChatTemplate({ source, vocabulary });

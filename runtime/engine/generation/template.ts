@@ -20,6 +20,8 @@ export interface ChatTemplateOptions {
 export interface Conversation {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly ToolDefinition[] | undefined;
+  /** Tell the model that it may call several. Default false. */
+  readonly severalCalls?: boolean | undefined;
 }
 
 export interface ChatTemplate {
@@ -95,19 +97,55 @@ interface Turn {
 
 /** Messages as templates know them. Where one knows no tools, calls and results are told in words. */
 function plainTurns(
-  { messages, tools = [] }: Conversation,
+  { messages: said, tools = [], severalCalls = false }: Conversation,
   knowsTools: boolean,
 ): { readonly messages: readonly Turn[]; readonly tools: readonly ToolDefinition[] | undefined } {
-  const turns = messages.map((message) => (knowsTools ? turnOf(message) : wordTurnOf(message)));
+  const messages = inOrderOfCalls(said);
+  const turns = knowsTools ? messages.map(turnOf) : wordTurns(messages);
   if (knowsTools || tools.length === 0)
     return { messages: turns, tools: tools.length > 0 ? tools : undefined };
   const [first] = turns;
-  const told = toolsText(tools);
+  const told = toolsText(tools, severalCalls);
   const opened =
     first?.role === 'system'
       ? [{ ...first, content: `${first.content}\n\n${told}` }, ...turns.slice(1)]
       : [{ role: 'system', content: told }, ...turns];
   return { messages: opened, tools: undefined };
+}
+
+/** Results of several calls carry ids that most templates leave out: the order says whose they are. */
+function inOrderOfCalls(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const ordered: ChatMessage[] = [];
+  let order = new Map<string, number>();
+  let results: ChatMessage[] = [];
+  const place = ({ tool_call_id: id = '' }: ChatMessage) => order.get(id) ?? order.size;
+  const release = () => {
+    ordered.push(...results.sort((a, b) => place(a) - place(b)));
+    results = [];
+  };
+  for (const message of messages) {
+    if (message.role === 'tool') {
+      results.push(message);
+      continue;
+    }
+    release();
+    order = new Map((message.tool_calls ?? []).map(({ id }, index) => [id, index]));
+    ordered.push(message);
+  }
+  release();
+  return ordered;
+}
+
+/** Results that follow one another are one turn: many templates want users and assistants in turn. */
+function wordTurns(messages: readonly ChatMessage[]): readonly Turn[] {
+  const turns: Turn[] = [];
+  messages.forEach((message, index) => {
+    const turn = wordTurnOf(message);
+    const joins = message.role === 'tool' && messages[index - 1]?.role === 'tool';
+    const before = joins ? turns.pop() : undefined;
+    turns.push(before === undefined ? turn : { ...turn, content: `${before.content}\n${turn.content}` });
+  });
+  return turns;
 }
 
 function turnOf(message: ChatMessage): Turn {

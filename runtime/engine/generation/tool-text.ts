@@ -3,11 +3,11 @@
 import { NearfieldError } from '../../errors.ts';
 import type { ChatRequest, ToolDefinition } from '../../types.ts';
 
-/** What a call begins with; everything after it is made by grammar. */
+/** What a call begins with; from here on the grammar decides. */
 export const CALL_START = '<tool_call>';
 export const CALL_END = '</tool_call>';
 
-export function toolsText(tools: readonly ToolDefinition[]): string {
+export function toolsText(tools: readonly ToolDefinition[], several: boolean): string {
   const list = tools.map(({ function: { name, description, parameters } }) =>
     JSON.stringify({ type: 'function', function: { name, description, parameters } }),
   );
@@ -18,6 +18,7 @@ export function toolsText(tools: readonly ToolDefinition[]): string {
     `${CALL_START}`,
     '{"name": "<function>", "arguments": {…}}',
     `${CALL_END}`,
+    ...(several ? ['To call several, write one such block after another.'] : []),
   ].join('\n');
 }
 
@@ -32,23 +33,26 @@ export function responseText(content: string): string {
 export interface ToolPlan {
   /** Functions the answer may call. */
   readonly tools: readonly ToolDefinition[];
-  /** `free`: text, until a call begins; `must`: a call and nothing else. */
+  /** `free`: text, until a call begins; `must`: calls and nothing else. */
   readonly mode: 'free' | 'must';
+  /** One answer may hold more than one call. */
+  readonly several: boolean;
 }
 
 /** @throws invalid-request when the choice names no tool of the request */
 export function planTools(request: ChatRequest): ToolPlan | undefined {
   const { tools = [], tool_choice: choice = 'auto' } = request;
   if (choice === 'none') return undefined;
+  const several = request.parallel_tool_calls ?? true;
   if (typeof choice === 'string') {
-    if (tools.length > 0) return { tools, mode: choice === 'required' ? 'must' : 'free' };
+    if (tools.length > 0) return { tools, mode: choice === 'required' ? 'must' : 'free', several };
     if (choice === 'auto') return undefined;
     throw new NearfieldError('invalid-request', 'tool_choice is required, but tools is empty.', {
       param: 'tool_choice',
     });
   }
   const named = tools.filter((tool) => tool.function.name === choice.function.name);
-  if (named.length > 0) return { tools: named, mode: 'must' };
+  if (named.length > 0) return { tools: named, mode: 'must', several: false };
   throw new NearfieldError('invalid-request', 'tool_choice names a function that tools does not hold.', {
     param: 'tool_choice',
   });

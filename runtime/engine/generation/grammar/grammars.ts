@@ -3,8 +3,9 @@
 import { NearfieldError } from '../../../errors.ts';
 import type { ToolDefinition } from '../../../types.ts';
 import type { TokenGrammar } from '../token-grammar.ts';
+import { CALL_END, CALL_START } from '../tool-text.ts';
 import type { Vocabulary } from '../vocabulary.ts';
-import { choice, type Expression, sequence, text } from './expression.ts';
+import { choice, type Expression, later, sequence, text } from './expression.ts';
 import { createMachine } from './machine.ts';
 import { schemaExpression } from './schema-expression.ts';
 import { createTokenMasks } from './token-masks.ts';
@@ -14,8 +15,8 @@ export interface Grammars {
   /** Values of a schema; `at` is its place in the request. @throws invalid-request */
   json(schema: unknown, at: string): TokenGrammar;
   jsonObject(): TokenGrammar;
-  /** One call of one of these, from after `<tool_call>`. @throws invalid-request */
-  calls(tools: readonly ToolDefinition[]): TokenGrammar;
+  /** Calls of these, each in its frame: one, or one after another. @throws invalid-request */
+  calls(tools: readonly ToolDefinition[], several: boolean): TokenGrammar;
 }
 
 export interface GrammarsOptions {
@@ -54,17 +55,36 @@ export function createGrammars(options: GrammarsOptions): Grammars {
     json: (schema, at) => made(`json ${JSON.stringify(schema)}`, at, () => schemaExpression(schema, at)),
     jsonObject: () =>
       made('object', 'response_format', () => schemaExpression({ type: 'object' }, 'response_format')),
-    calls: (tools) =>
-      made(`calls ${JSON.stringify(tools)}`, 'tools', () =>
-        sequence(choice([text(''), text('\n')]), choice(tools.map(callOf))),
-      ),
+    calls: (tools, several) =>
+      made(`calls ${several} ${JSON.stringify(tools)}`, 'tools', () => callsOf(tools, several)),
   };
+}
+
+/**
+ * A lone call ends with its last brace, which saves the rest of its frame. Where another may follow the
+ * frame is closed first, as models have learned it; what is said then decides.
+ */
+function callsOf(tools: readonly ToolDefinition[], several: boolean): Expression {
+  const one = choice(tools.map(callOf));
+  if (!several) return one;
+  const all: Expression = sequence(
+    one,
+    text(`\n${CALL_END}`),
+    choice([
+      text(''),
+      sequence(
+        text('\n'),
+        later(() => all),
+      ),
+    ]),
+  );
+  return all;
 }
 
 function callOf({ function: { name, parameters } }: ToolDefinition, index: number): Expression {
   const at = `tools[${index}].function.parameters`;
   return sequence(
-    text(`{"name": ${JSON.stringify(name)}, "arguments": `),
+    text(`${CALL_START}\n{"name": ${JSON.stringify(name)}, "arguments": `),
     schemaExpression(parameters ?? { type: 'object', additionalProperties: false }, at),
     text('}'),
   );

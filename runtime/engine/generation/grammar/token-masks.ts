@@ -96,10 +96,17 @@ export function createTokenMasks(options: TokenMasksOptions): TokenGrammar {
 
 /** The model's own way to write the text; undefined where its tokens are not exactly these bytes. */
 function tokensOf(bytes: Uint8Array, vocabulary: Vocabulary): readonly number[] | undefined {
-  try {
-    const ids = vocabulary.encodePlain(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  const exact = (ids: readonly number[]): boolean => {
     const said = ids.flatMap((id) => [...(vocabulary.bytesOf(id) ?? [-1])]);
-    return said.length === bytes.length && said.every((byte, at) => byte === bytes[at]) ? ids : undefined;
+    return said.length === bytes.length && said.every((byte, at) => byte === bytes[at]);
+  };
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // Some models have a token for `<tool_call>`, and have read it as that. Control tokens have no bytes here.
+    const named = vocabulary.added.some(({ special, content }) => !special && text.includes(content));
+    const own = named ? vocabulary.encodeTemplate(text) : [];
+    const ids = named && exact(own) ? own : vocabulary.encodePlain(text);
+    return exact(ids) ? ids : undefined;
   } catch {
     return undefined;
   }
