@@ -31,6 +31,8 @@ describe('lookup', () => {
         { type: 'text-delta', text: 'ris 😀\u2028' },
         { type: 'tool-call-delta', index: 0, id: 'c1', name: 'look', argumentsText: '{"q":' },
         { type: 'tool-call-delta', index: 0, argumentsText: '"x"}' },
+        { type: 'tool-call-delta', index: 1, id: 'c2', name: 'look', argumentsText: '{"q":"x"}' },
+        { type: 'tool-call-delta', index: 2, id: 'c3', name: 'now', argumentsText: '{}' },
         {
           type: 'sources',
           passages: [{ documentId: 'd', title: 't', start: 0, end: 4, text: 'Pari', similarity: 0.5 }],

@@ -4,6 +4,15 @@ import { seeded } from './canaries.fixture.ts';
 import { createPolicy, createRestorer, type PolicyDocument, PRESETS } from './index.ts';
 import { ask, delta, redact, streamOf } from './redaction.fixture.ts';
 
+/** Each call's arguments, put together. */
+async function argumentsOf(parts: AsyncIterable<TierPart>): Promise<string[]> {
+  const calls: string[] = [];
+  for await (const part of parts) {
+    if (part.type === 'tool-call-delta') calls[part.index] = (calls[part.index] ?? '') + part.argumentsText;
+  }
+  return calls;
+}
+
 describe('restoring a stream', () => {
   const table = new Map([
     ['[EMAIL_1_k7qx]', 'ana@example.com'],
@@ -183,6 +192,36 @@ describe('where placeholders stay as they are', () => {
     expect(JSON.parse(told)).toEqual({ to: 'ana@example.com' });
   });
 
+  it('in several tool calls, each on its own, wherever the stream cuts their arguments', async () => {
+    const document: PolicyDocument = { ...PRESETS.balanced, restoreIn: ['tool-arguments'] };
+    const redacted = await redact(
+      ask('I am ana@example.com, and "bob"@example.com is my brother, +1 415 555 2671'),
+      createPolicy(document),
+    );
+    const text = String(redacted.request.messages[0]?.content);
+    const found = [...text.matchAll(/\[(?:EMAIL|PHONE)_\w+\]/g)].map(([placeholder]) => placeholder);
+    expect(found.length).toBeGreaterThan(1);
+    const inputs = found.map((placeholder, at) => JSON.stringify({ at, to: placeholder, all: text }));
+    const restored = inputs.map((input) => {
+      const known = redacted.restore(streamOf({ type: 'tool-call-delta', index: 0, argumentsText: input }));
+      return argumentsOf(known);
+    });
+    const whole = (await Promise.all(restored)).map((calls) => calls[0]!);
+    expect(whole.join()).not.toMatch(/EMAIL_|PHONE_/);
+    for (let size = 1; size <= 40; size += 1) {
+      const parts: TierPart[] = [];
+      const longest = Math.max(...inputs.map((input) => input.length));
+      // Pieces of one call come between pieces of another.
+      for (let at = 0; at < longest; at += size) {
+        for (const [index, input] of inputs.entries()) {
+          const argumentsText = input.slice(at, at + size);
+          if (argumentsText !== '') parts.push({ type: 'tool-call-delta', index, argumentsText });
+        }
+      }
+      expect(await argumentsOf(redacted.restore(streamOf(...parts)))).toEqual(whole);
+    }
+  });
+
   it('tool arguments, by default', async () => {
     const redacted = await redact(ask('ana@example.com'));
     const argumentsText = `{"to":"${redacted.request.messages[0]?.content}"}`;
@@ -191,5 +230,14 @@ describe('where placeholders stay as they are', () => {
     )) {
       expect(part).toMatchObject({ argumentsText });
     }
+    // However many calls there are, and wherever a placeholder stands in them.
+    const parts: TierPart[] = ['a', 'b', 'c'].flatMap((name, index) => [
+      { type: 'tool-call-delta', index, id: name, name, argumentsText: '' },
+      ...[...argumentsText].map(
+        (letter): TierPart => ({ type: 'tool-call-delta', index, argumentsText: letter }),
+      ),
+    ]);
+    const again = redacted.restore(streamOf(...parts));
+    expect(await argumentsOf(again)).toEqual([argumentsText, argumentsText, argumentsText]);
   });
 });

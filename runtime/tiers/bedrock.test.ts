@@ -41,7 +41,7 @@ function behaviourOf(scenario: Scenario): BedrockBehaviour {
     case 'says':
       return { kind: 'text', deltas: scenario.texts, stopReason: STOP[scenario.finishReason ?? 'stop']! };
     case 'calls':
-      return { kind: 'tool', name: scenario.name, input: scenario.input };
+      return { kind: 'tool', ...scenario.calls[0]!, more: scenario.calls.slice(1) };
     case 'hangs':
       return { kind: 'hang', afterDeltas: scenario.afterTexts };
     case 'throttles':
@@ -101,6 +101,17 @@ describe('against the emulator', () => {
     const text = parts.map((part) => (part.type === 'text-delta' ? part.text : '')).join('');
     expect(text).toContain('“Who is ⟦PERSON_1⟧?”');
     expect(parts.at(-1)).toMatchObject({ type: 'finish', model: MODEL });
+  });
+
+  it('gives one call where the request wants no more', async () => {
+    const tool = { kind: 'tool' as const, name: 'now', input: {}, more: [{ name: 'now', input: { at: 1 } }] };
+    const namesOf = (parts: readonly TierPart[]) =>
+      parts.flatMap((part) => (part.type === 'tool-call-delta' && part.id !== undefined ? [part.id] : []));
+    emulator.script(tool, tool);
+    expect(namesOf(await ask())).toHaveLength(2);
+    const parts = await ask(undefined, { ...request, parallel_tool_calls: false });
+    expect(namesOf(parts)).toHaveLength(1);
+    expect(parts.at(-1)).toMatchObject({ finishReason: 'tool_calls' });
   });
 
   it('signs with a session token, and asks for credentials each time', async () => {

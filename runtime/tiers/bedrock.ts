@@ -51,7 +51,8 @@ export function createBedrockTier(options: BedrockTierOptions): Tier {
     } as ConstructorParameters<typeof AwsV4Signer>[0]).sign();
     const response = await context.fetch(url, { method, headers, body, signal, redirect: 'manual' });
     if (!response.ok) throw await refused(response);
-    yield* partsOf(framesOf(chunksOf(response)), id, model);
+    const parts = partsOf(framesOf(chunksOf(response)), id, model);
+    yield* request.parallel_tool_calls === false ? withOneCall(parts) : parts;
   }
 
   async function refused(response: Response): Promise<NearfieldError> {
@@ -75,6 +76,11 @@ export function createBedrockTier(options: BedrockTierOptions): Tier {
       yield* runUpstream(call, (signal) => open(request, context, signal));
     },
   };
+}
+
+/** Converse has no word for `parallel_tool_calls: false`, so calls after the first are left out here. */
+async function* withOneCall(parts: AsyncIterable<TierPart>): AsyncGenerator<TierPart, void, void> {
+  for await (const part of parts) if (part.type !== 'tool-call-delta' || part.index === 0) yield part;
 }
 
 function refusePage(): void {

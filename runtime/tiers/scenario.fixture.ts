@@ -14,7 +14,7 @@ export function scriptOf(scenario: Scenario): readonly FakeStep[] {
       return says(...scenario.texts).map((step) => (step.type === 'finish' ? { ...step, ...finish } : step));
     }
     case 'calls':
-      return callOf(scenario.name, JSON.stringify(scenario.input));
+      return callsOf(scenario.calls);
     case 'hangs':
       return [...texts(scenario.afterTexts), { type: 'hang' }];
     case 'throttles': {
@@ -31,14 +31,19 @@ export function scriptOf(scenario: Scenario): readonly FakeStep[] {
   }
 }
 
-function callOf(name: string, json: string): readonly FakeStep[] {
-  const half = Math.floor(json.length / 2);
-  const piece = (argumentsText: string): TierPart => ({ type: 'tool-call-delta', index: 0, argumentsText });
+function callsOf(calls: Extract<Scenario, { kind: 'calls' }>['calls']): readonly FakeStep[] {
   const usage = { promptTokens: 1, completionTokens: 1 };
   return [
-    { type: 'tool-call-delta', index: 0, id: 'call_1', name, argumentsText: '' },
-    piece(json.slice(0, half)),
-    piece(json.slice(half)),
+    ...calls.flatMap(({ name, input }, index): TierPart[] => {
+      const json = JSON.stringify(input);
+      const half = Math.floor(json.length / 2);
+      const piece = (argumentsText: string): TierPart => ({ type: 'tool-call-delta', index, argumentsText });
+      return [
+        { type: 'tool-call-delta', index, id: `call_${index + 1}`, name, argumentsText: '' },
+        piece(json.slice(0, half)),
+        piece(json.slice(half)),
+      ];
+    }),
     { type: 'finish', finishReason: 'tool_calls', usage },
   ];
 }

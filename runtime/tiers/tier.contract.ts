@@ -7,7 +7,10 @@ import type { ChatRequest, FinishReason, GuardedFetch, Tier, TierPart } from '..
 /** What the other side does with the next request. */
 export type Scenario =
   | { readonly kind: 'says'; readonly texts: readonly string[]; readonly finishReason?: FinishReason }
-  | { readonly kind: 'calls'; readonly name: string; readonly input: unknown }
+  | {
+      readonly kind: 'calls';
+      readonly calls: readonly { readonly name: string; readonly input: unknown }[];
+    }
   | { readonly kind: 'hangs'; readonly afterTexts: number }
   | { readonly kind: 'throttles'; readonly retryAfterSeconds: number }
   | { readonly kind: 'fails' }
@@ -73,11 +76,33 @@ export function tierContract(name: string, open: () => Promise<TierWorld>): void
 
     it('gives a tool call in pieces that make its JSON, id and name first', async () => {
       const input = { city: 'Évora', days: [1, 2] };
-      world.next({ kind: 'calls', name: 'forecast', input });
+      world.next({ kind: 'calls', calls: [{ name: 'forecast', input }] });
       const parts = await read(undefined, 5);
       const pieces = parts.filter((part) => part.type === 'tool-call-delta');
       expect(pieces[0]).toMatchObject({ index: 0, name: 'forecast', id: expect.stringMatching(/./) });
       expect(JSON.parse(pieces.map(({ argumentsText }) => argumentsText).join(''))).toEqual(input);
+      expect(parts.at(-1)).toMatchObject({ type: 'finish', finishReason: 'tool_calls' });
+    });
+
+    it('gives several tool calls one after another, each with its own index, id, name and JSON', async () => {
+      const calls = [
+        { name: 'forecast', input: { city: 'Évora' } },
+        { name: 'now', input: {} },
+        { name: 'forecast', input: { city: '東京', days: [1, 2] } },
+      ];
+      world.next({ kind: 'calls', calls });
+      const parts = await read(undefined, 7);
+      const pieces = parts.filter((part) => part.type === 'tool-call-delta');
+      expect(pieces.map(({ index }) => index)).toEqual(pieces.map(({ index }) => index).sort());
+      const heads = pieces.filter(({ id }) => id !== undefined);
+      expect(heads.map(({ index, name }) => ({ index, name }))).toEqual(
+        calls.map(({ name }, index) => ({ index, name })),
+      );
+      expect(new Set(heads.map(({ id }) => id)).size).toBe(calls.length);
+      const inputs = calls.map((_, at) =>
+        pieces.map(({ index, argumentsText }) => (index === at ? argumentsText : '')).join(''),
+      );
+      expect(inputs.map((json) => JSON.parse(json))).toEqual(calls.map(({ input }) => input));
       expect(parts.at(-1)).toMatchObject({ type: 'finish', finishReason: 'tool_calls' });
     });
 

@@ -34,7 +34,14 @@ export type BedrockBehaviour =
       readonly stopReason?: string;
       readonly delayMs?: number;
     }
-  | { readonly kind: 'tool'; readonly name: string; readonly input: unknown; readonly text?: string }
+  | {
+      readonly kind: 'tool';
+      readonly name: string;
+      readonly input: unknown;
+      readonly text?: string;
+      /** Calls after the first. */
+      readonly more?: readonly { readonly name: string; readonly input: unknown }[];
+    }
   /** An HTTP error before any frame. */
   | {
       readonly kind: 'error';
@@ -110,10 +117,11 @@ export function framesOf(behaviour: BedrockBehaviour, request: ConverseRequest):
     const deltas = Array.from({ length: behaviour.afterDeltas }, (_, i) => FILLER[i % FILLER.length]!);
     return { ...brokenPlan(behaviour, begin, deltas.map(textFrame)), delayMs };
   }
-  const { deltas, toolUse, stopReason } = contentOf(behaviour, request);
+  const { deltas, toolUses = [], stopReason } = contentOf(behaviour, request);
   const frames = [begin, ...deltas.map(textFrame)];
   if (deltas.length > 0) frames.push(eventFrame('contentBlockStop', { contentBlockIndex: 0 }));
-  if (toolUse !== undefined) frames.push(...toolFrames(toolUse, deltas.length > 0 ? 1 : 0));
+  const first = deltas.length > 0 ? 1 : 0;
+  frames.push(...toolUses.flatMap((toolUse, at) => toolFrames(toolUse, first + at)));
   frames.push(eventFrame('messageStop', { stopReason }), metadataFrame(request, deltas));
   return { frames, end: 'close', delayMs };
 }
@@ -157,9 +165,9 @@ function metadataFrame(request: ConverseRequest, deltas: readonly string[]): Uin
 
 /** The behaviour as Converse's JSON. Broken streams have no shape here and answer as an echo. */
 export function converseOf(behaviour: BedrockBehaviour, request: ConverseRequest): object {
-  const { deltas, toolUse, stopReason } = contentOf(behaviour, request);
+  const { deltas, toolUses = [], stopReason } = contentOf(behaviour, request);
   const text = deltas.join('');
-  const content = [...(text === '' ? [] : [{ text }]), ...(toolUse === undefined ? [] : [{ toolUse }])];
+  const content = [...(text === '' ? [] : [{ text }]), ...toolUses.map((toolUse) => ({ toolUse }))];
   return {
     output: { message: { role: 'assistant', content } },
     stopReason,
@@ -177,13 +185,17 @@ interface ToolUse {
 function contentOf(
   behaviour: BedrockBehaviour,
   request: ConverseRequest,
-): { deltas: readonly string[]; toolUse?: ToolUse; stopReason: string } {
+): { deltas: readonly string[]; toolUses?: readonly ToolUse[]; stopReason: string } {
   if (behaviour.kind === 'text') {
     return { deltas: behaviour.deltas, stopReason: behaviour.stopReason ?? 'end_turn' };
   }
   if (behaviour.kind === 'tool') {
-    const toolUse = { toolUseId: 'tooluse_emulated1', name: behaviour.name, input: behaviour.input };
-    return { deltas: behaviour.text === undefined ? [] : [behaviour.text], toolUse, stopReason: 'tool_use' };
+    const toolUses = [behaviour, ...(behaviour.more ?? [])].map(({ name, input }, at) => ({
+      toolUseId: `tooluse_emulated${at + 1}`,
+      name,
+      input,
+    }));
+    return { deltas: behaviour.text === undefined ? [] : [behaviour.text], toolUses, stopReason: 'tool_use' };
   }
   return { deltas: pieces(summaryOf(request)), stopReason: 'end_turn' };
 }
