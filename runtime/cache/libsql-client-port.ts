@@ -4,9 +4,10 @@ import type { SqlPort, SqlValue } from './libsql-store.ts';
 
 /** `write` begins IMMEDIATE: a deferred transaction that turns to writing late fails at once when another
  * process writes, whatever `busy_timeout` says. */
-export function createClientPort(client: Client): SqlPort {
+export function createClientPort(client: Client, isRemote = false): SqlPort {
   return {
     maxArgs: 32_766,
+    isRemote,
     async run(statements) {
       const steps = statements.map(({ sql, args }) => ({ sql, args: args as InValue[] }));
       const [only] = steps;

@@ -5,9 +5,10 @@ import type { BatchItem } from 'drizzle-orm/batch';
 import { customType, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { drizzle, type SqliteRemoteDatabase } from 'drizzle-orm/sqlite-proxy';
 import { NearfieldError } from '../errors.ts';
-import { MIGRATIONS } from './libsql-migrations.ts';
+import { createBlocks } from './libsql-blocks.ts';
+import { BLOCK_ROWS, MIGRATIONS } from './libsql-migrations.ts';
 import { createSerial } from './serial.ts';
-import type { CacheStore, EntryHead, StoreChange, StoredEntry } from './store.ts';
+import type { CacheStore, StoreChange, StoredEntry } from './store.ts';
 import { guardStore } from './store-errors.ts';
 
 export type SqlValue = null | string | number | bigint | ArrayBuffer | Uint8Array;
@@ -23,12 +24,11 @@ export interface SqlPort {
   run(statements: readonly SqlStatement[]): Promise<SqlValue[][][]>;
   /** Bound values one statement may have. SQLite: 32,766; Durable Objects: 100. */
   readonly maxArgs: number;
+  /** Every statement is a way to another machine: nothing is kept twice there to be read faster. */
+  readonly isRemote?: boolean;
   close(): Promise<void>;
 }
 
-/** A page is one row of JSON and one blob; Durable Objects hold at most 2 MB in either. */
-const PAGE_ROWS = 1_000;
-const MOST_ENDS = 32;
 /** Larger statements gain nothing and are compiled anew for every size. */
 const MOST_ROWS_A_STATEMENT = 200;
 
@@ -78,12 +78,14 @@ export async function openLibsqlStore(port: SqlPort, kind: string): Promise<Cach
   await guardStore('migrate', () => migrate(port));
   const database = connect(port);
   const serial = createSerial();
-  const readPage = createPageReader(port);
+  const blocks = createBlocks(port);
   const sizes: Sizes = {
     rows: Math.min(MOST_ROWS_A_STATEMENT, Math.floor(port.maxArgs / ENTRY_COLUMNS)),
     ids: Math.min(MOST_ROWS_A_STATEMENT, port.maxArgs),
   };
   let isClosed = false;
+  let isSealing = false;
+  let unsealed = 0;
 
   function run<T>(what: string, operation: () => Promise<T>): Promise<T> {
     return guardStore(what, () =>
@@ -94,11 +96,41 @@ export async function openLibsqlStore(port: SqlPort, kind: string): Promise<Cach
     );
   }
 
+  /** Behind the writer's back, a block a turn, so that nobody waits long. A block that is not sealed is only slower. */
+  async function seal(most: number): Promise<void> {
+    if (isSealing || port.isRemote === true) return;
+    isSealing = true;
+    try {
+      for (let sealed = 0; sealed < most && !isClosed; sealed += 1) {
+        if (!(await run('seal', () => blocks.sealNext()))) return;
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    } catch {
+      // Full, or closed meanwhile.
+    } finally {
+      isSealing = false;
+    }
+  }
+
+  function sealAfter({ put = [], remove = [] }: StoreChange): void {
+    unsealed += put.length;
+    if (remove.length === 0 && unsealed < BLOCK_ROWS / 8) return;
+    void seal(1 + Math.ceil(unsealed / BLOCK_ROWS));
+    unsealed = 0;
+  }
+
   return {
     kind,
-    heads: (after) => run('read entries', () => readPage(after)),
+    async heads(after) {
+      const page = await run('read entries', () => blocks.heads(after));
+      if (page.length === 0) void seal(Number.POSITIVE_INFINITY);
+      return page;
+    },
     answer: (id) => run('read an answer', () => readAnswer(database, id)),
-    apply: (change) => run('write', () => applyChange(database, change, sizes)),
+    async apply(change) {
+      await run('write', () => applyChange(database, change, sizes));
+      sealAfter(change);
+    },
     meta: (prefix) => run('read meta', () => readMeta(database, prefix)),
     claim: (key, value) => run('claim a key', () => claimKey(database, key, value)),
     close: () =>
@@ -141,100 +173,6 @@ async function migrate(port: SqlPort): Promise<void> {
 }
 
 const ENTRY_COLUMNS = Object.keys(getTableColumns(cacheEntries)).length;
-
-/**
- * A page in one row, in the order of the table: drivers spend ten times as long on making rows as SQLite on reading
- * them, and an index of random ids sends it back and forth. Reals are printed whole, where `json_array` would cut
- * them to 15 digits. Both aggregates take the rows in one order, which the row numbers show.
- */
-const PAGE_SQL = `
-  SELECT json_group_array(json_array(place, id, scope_hash, context_hash, json(text), json(tags), created_at_ms,
-      expires_at_ms, used_at_ms, hits, json(printf('%!.17g', cost_ms)), bytes, json(printf('%!.17g', scale)),
-      length(vector))),
-    CAST(group_concat(vector, '') AS BLOB)
-  FROM (SELECT rowid AS place, id, scope_hash, context_hash, text, tags, created_at_ms, expires_at_ms, used_at_ms,
-      hits, cost_ms, bytes, scale, vector FROM cache_entries WHERE rowid > ? ORDER BY rowid LIMIT ?)`;
-
-type PageRow = readonly [
-  place: number,
-  ...texts: [id: string, scopeHash: string, contextHash: string, text: string],
-  tags: readonly string[],
-  ...times: [createdAtMs: number, expiresAtMs: number, usedAtMs: number],
-  ...counts: [hits: number, costMs: number, bytes: number],
-  ...vector: [scale: number, length: number | null],
-];
-
-/** Reads pages one after another. A page that is too much for one row, as texts may be long, is read in smaller ones. */
-function createPageReader(port: SqlPort): (after: string) => Promise<readonly EntryHead[]> {
-  /** Row number of each id that ended a page lately: the row itself may be gone by now. */
-  const ends = new Map([['', 0]]);
-
-  async function placeOf(after: string): Promise<number> {
-    const known = ends.get(after);
-    if (known !== undefined) return known;
-    const [rows] = await port.run([{ sql: 'SELECT rowid FROM cache_entries WHERE id = ?', args: [after] }]);
-    const place = rows?.[0]?.[0];
-    if (place === undefined) {
-      throw new NearfieldError('storage-failed', 'The entry that ended the page before is gone. Read again.');
-    }
-    return Number(place);
-  }
-
-  async function read(place: number, limit: number): Promise<readonly EntryHead[]> {
-    try {
-      const [rows = []] = await port.run([{ sql: PAGE_SQL, args: [place, limit] }]);
-      const [json, blob] = rows[0] ?? [];
-      const found = JSON.parse(String(json)) as readonly PageRow[];
-      const heads = headsOf(found, toBytes(blob));
-      const [last, id] = found.at(-1) ?? [];
-      if (last !== undefined && id !== undefined) ends.set(id, last);
-      if (ends.size > MOST_ENDS) ends.delete([...ends.keys()][1] ?? '');
-      return heads;
-    } catch (error) {
-      if (limit === 1) throw error;
-      return await read(place, Math.max(1, Math.floor(limit / 8)));
-    }
-  }
-
-  return async (after) => await read(await placeOf(after), PAGE_ROWS);
-}
-
-/** @throws RangeError when the rows are out of order, or the blob does not hold just their vectors */
-function headsOf(rows: readonly PageRow[], vectors: Int8Array): EntryHead[] {
-  let at = 0;
-  const heads = rows.map((row) => {
-    const [, id, scopeHash, contextHash, text, tags, createdAtMs, expiresAtMs, usedAtMs, ...rest] = row;
-    const [hits, costMs, bytes, scale, length] = rest;
-    const head = {
-      id,
-      scopeHash,
-      contextHash,
-      text,
-      tags,
-      createdAtMs,
-      expiresAtMs,
-      usedAtMs,
-      hits,
-      costMs,
-      bytes,
-    };
-    if (length === null) return head;
-    const values = vectors.subarray(at, at + length);
-    at += length;
-    return { ...head, vector: { values, scale } };
-  });
-  if (rows.some(([place], index) => index > 0 && place <= rows[index - 1]![0])) {
-    throw new RangeError('The rows of the page are in no order.');
-  }
-  if (at !== vectors.length) throw new RangeError('The vectors of the page are not as long as they say.');
-  return heads;
-}
-
-function toBytes(stored: SqlValue | undefined): Int8Array {
-  if (stored instanceof ArrayBuffer) return new Int8Array(stored);
-  if (ArrayBuffer.isView(stored)) return new Int8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-  return new Int8Array(0);
-}
 
 async function readAnswer(database: Database, id: string): Promise<string | undefined> {
   const rows = await database

@@ -38,6 +38,6 @@ export async function openLibsqlCacheStore(options: LibsqlCacheStoreOptions): Pr
     });
     if (!isRemote) for (const pragma of FILE_PRAGMAS) await client.execute(pragma);
     const kind = isRemote ? 'libsql-remote' : url.includes(':memory:') ? 'libsql-memory' : 'libsql-file';
-    return await openLibsqlStore(createClientPort(client), kind);
+    return await openLibsqlStore(createClientPort(client, isRemote), kind);
   });
 }
