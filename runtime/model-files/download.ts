@@ -1,5 +1,6 @@
-// Owns one file's way over the network: streams into a buffer of the promised size, resumes with Range
-// after a cut, leaves checkpoints so that even a reload resumes. Refuses bytes beyond the promised size.
+// Owns one file's way over the network: a stream of parts that resumes with Range after a cut and leaves
+// checkpoints, so that even a reload resumes and the file need never be whole in memory. Refuses bytes beyond the
+// promised size.
 import { NearfieldError } from '../errors.ts';
 import type { GuardedFetch } from '../types.ts';
 import type { ModelStore } from './store.ts';
@@ -20,8 +21,19 @@ export interface DownloadOptions {
   readonly store: ModelStore | undefined;
   readonly signal: AbortSignal | undefined;
   readonly sleep: Sleep | undefined;
-  readonly verify: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
   readonly onProgress: (progress: DownloadProgress) => void;
+}
+
+/** A file on its way, part by part. Nobody has checked its bytes. */
+export interface Download {
+  /** In order, once; a part is the reader's until it asks for the next. */
+  parts(): AsyncGenerator<Uint8Array, void, void>;
+  /** So far. */
+  readonly facts: { readonly resumedBytes: number; readonly fetchedBytes: number };
+  /** Keeps what came as the file, after its last part. @throws quota-exceeded, storage-failed; nothing is kept then */
+  keep(): Promise<void>;
+  /** Leaves no checkpoint behind. */
+  drop(): Promise<void>;
 }
 
 /** Tries that bring no new byte before giving up. */
@@ -30,55 +42,78 @@ const FIRST_DELAY_MS = 250;
 /** A checkpoint this often. 4 MiB: 6 writes for a 22 MB model; a reload loses at most this much. */
 const CHECKPOINT_BYTES = 4 * 2 ** 20;
 
-/** @throws integrity-mismatch, model-not-found, model-load-failed, AbortError */
+/** A file as a stream: what checkpoints hold, then the network. A cut keeps its checkpoints, an abort leaves none. */
+export function openDownload(options: DownloadOptions): Download {
+  const checkpoints = createCheckpoints(options);
+  const state: FillState = { loaded: 0, resumedBytes: 0, fetchedBytes: 0 };
+  return {
+    async *parts() {
+      try {
+        for await (const part of checkpoints.restore()) {
+          state.loaded += part.byteLength;
+          state.resumedBytes = state.loaded;
+          yield part;
+        }
+        yield* fillWithRetries(state, checkpoints, options);
+      } finally {
+        if (options.signal?.aborted) await checkpoints.drop();
+      }
+    },
+    facts: state,
+    keep: () => checkpoints.join(),
+    drop: () => checkpoints.drop(),
+  };
+}
+
+/**
+ * A file whole. `verify` throws integrity-mismatch.
+ * @throws integrity-mismatch, model-not-found, model-load-failed, AbortError
+ */
 export async function downloadFile(
-  options: DownloadOptions,
+  options: DownloadOptions & { readonly verify: (bytes: Uint8Array<ArrayBuffer>) => Promise<void> },
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; fetchedBytes: number }> {
-  const parts = createParts(options);
-  const resumedBytes = await parts.restore();
-  try {
-    const state = { bytes: parts.buffer, loaded: resumedBytes, resumedBytes, fetched: 0 };
-    await fillWithRetries(state, parts, options);
-    await verifyOrRestart(state, parts, options);
-    await parts.drop();
-    return { bytes: state.bytes, fetchedBytes: state.fetched };
-  } catch (error) {
-    // A cut keeps its checkpoints for the next start; an abort or wrong bytes leave nothing.
-    const wrong = error instanceof NearfieldError && error.code === 'integrity-mismatch';
-    if (options.signal?.aborted || wrong) await parts.drop();
-    throw error;
+  const bytes = new Uint8Array(options.file.bytes);
+  let fetchedBytes = 0;
+  for (;;) {
+    const download = openDownload(options);
+    try {
+      let at = 0;
+      for await (const part of download.parts()) {
+        bytes.set(part, at);
+        at += part.byteLength;
+      }
+      fetchedBytes += download.facts.fetchedBytes;
+      await options.verify(bytes);
+      await download.drop();
+      return { bytes, fetchedBytes };
+    } catch (error) {
+      const wrong = error instanceof NearfieldError && error.code === 'integrity-mismatch';
+      if (wrong) await download.drop();
+      // Bytes of a checkpoint may be of another publication: then once more from the start.
+      if (!wrong || download.facts.resumedBytes === 0) throw error;
+    }
   }
 }
 
 interface FillState {
-  readonly bytes: Uint8Array<ArrayBuffer>;
   loaded: number;
-  readonly resumedBytes: number;
-  fetched: number;
+  resumedBytes: number;
+  fetchedBytes: number;
 }
 
-type Parts = ReturnType<typeof createParts>;
+type Checkpoints = ReturnType<typeof createCheckpoints>;
 
-/** Bytes resumed from a checkpoint may be of another publication: then once more from the start. */
-async function verifyOrRestart(state: FillState, parts: Parts, options: DownloadOptions): Promise<void> {
-  try {
-    await options.verify(state.bytes);
-  } catch (error) {
-    if (state.resumedBytes === 0) throw error;
-    await parts.drop();
-    state.loaded = 0;
-    await fillWithRetries(state, parts, options);
-    await options.verify(state.bytes);
-  }
-}
-
-async function fillWithRetries(state: FillState, parts: Parts, options: DownloadOptions): Promise<void> {
+async function* fillWithRetries(
+  state: FillState,
+  checkpoints: Checkpoints,
+  options: DownloadOptions,
+): AsyncGenerator<Uint8Array, void, void> {
   let fruitless = 0;
   while (state.loaded < options.file.bytes) {
     const before = state.loaded;
     try {
-      await fillOnce(state, parts, options);
-      if (state.loaded === before) throw new Error('The body ended before its first byte.');
+      yield* fillOnce(state, checkpoints, options);
+      if (state.loaded === before) throw new Error('The body ended before its first new byte.');
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof NearfieldError && !error.retryable) throw error;
@@ -97,33 +132,40 @@ function gaveUp(state: FillState, options: DownloadOptions, cause: unknown): Nea
   );
 }
 
-async function fillOnce(state: FillState, parts: Parts, options: DownloadOptions): Promise<void> {
+async function* fillOnce(
+  state: FillState,
+  checkpoints: Checkpoints,
+  options: DownloadOptions,
+): AsyncGenerator<Uint8Array, void, void> {
   const { file, signal } = options;
   const headers: Record<string, string> = state.loaded > 0 ? { Range: `bytes=${state.loaded}-` } : {};
   const response = await options.fetch(options.url, { headers, ...(signal && { signal }) });
   checkStatus(response, options);
-  // A server without Range sends the whole file again.
-  if (response.status !== 206 || rangeStart(response) !== state.loaded) {
-    if (response.status === 206) throw new Error('The server sent another range than asked.');
-    state.loaded = 0;
+  if (response.status === 206 && rangeStart(response) !== state.loaded) {
+    throw new Error('The server sent another range than asked.');
   }
+  // A server without Range sends the whole file again; its reader has the beginning already.
+  let skip = response.status === 206 ? 0 : state.loaded;
   const reader = response.body?.getReader();
   if (reader === undefined) throw new Error('The response had no body.');
   try {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      if (state.loaded + read.value.byteLength > file.bytes) {
+      const part = read.value.subarray(Math.min(skip, read.value.byteLength));
+      skip -= read.value.byteLength - part.byteLength;
+      state.fetchedBytes += read.value.byteLength;
+      if (part.byteLength === 0) continue;
+      if (state.loaded + part.byteLength > file.bytes) {
         throw new NearfieldError('integrity-mismatch', `${file.path}: more than ${file.bytes} bytes came.`);
       }
-      state.bytes.set(read.value, state.loaded);
-      state.loaded += read.value.byteLength;
-      state.fetched += read.value.byteLength;
-      await parts.checkpoint(state.loaded);
+      state.loaded += part.byteLength;
+      await checkpoints.add(part);
       signal?.throwIfAborted();
       options.onProgress({
         loadedBytes: state.loaded,
         totalBytes: file.bytes,
         resumedBytes: state.resumedBytes,
       });
+      yield part;
     }
   } finally {
     await reader.cancel().catch(() => undefined);
@@ -148,38 +190,69 @@ function rangeStart(response: Response): number | undefined {
   return start === undefined ? undefined : Number(start);
 }
 
-/** Checkpoints of the growing buffer in the store, one entry for each CHECKPOINT_BYTES. */
-function createParts(options: DownloadOptions) {
-  const { file, store } = options;
-  const buffer = new Uint8Array(file.bytes);
+/** What came so far in the store, one entry for each CHECKPOINT_BYTES; with the last one they are the file. */
+function createCheckpoints({ file, store }: DownloadOptions) {
   const key = (index: number) => `${file.sha256}.part${index}`;
+  const sizeOf = (index: number) => Math.min(CHECKPOINT_BYTES, file.bytes - index * CHECKPOINT_BYTES);
   let saved = 0;
-  let usable = store !== undefined;
-  const partCount = Math.floor(file.bytes / CHECKPOINT_BYTES);
+  let held = 0;
+  let failure: unknown;
+  let buffer: Uint8Array<ArrayBuffer> | undefined;
+
+  async function save(): Promise<void> {
+    // No room for checkpoints: then the download simply has none.
+    await store?.put(key(saved), buffer!.subarray(0, held)).catch((error: unknown) => {
+      failure = error;
+    });
+    if (failure === undefined) saved += 1;
+    held = 0;
+  }
+
+  async function drop(): Promise<void> {
+    for (; saved > 0; saved -= 1) await store?.delete(key(saved - 1)).catch(() => undefined);
+  }
+
   return {
-    buffer,
-    async restore(): Promise<number> {
-      for (; usable && saved < partCount; saved += 1) {
-        const part = await store?.get(key(saved)).catch(() => undefined);
-        if (part?.byteLength !== CHECKPOINT_BYTES) break;
-        buffer.set(part, saved * CHECKPOINT_BYTES);
-      }
-      return saved * CHECKPOINT_BYTES;
-    },
-    async checkpoint(loaded: number): Promise<void> {
-      while (usable && (saved + 1) * CHECKPOINT_BYTES <= loaded) {
-        const part = buffer.slice(saved * CHECKPOINT_BYTES, (saved + 1) * CHECKPOINT_BYTES);
-        // No room for parts: then the download simply has none.
-        await store?.put(key(saved), part).catch(() => {
-          usable = false;
-        });
-        saved += 1;
+    async *restore(): AsyncGenerator<Uint8Array, void, void> {
+      for (; store !== undefined && sizeOf(saved) > 0; saved += 1) {
+        const part = await store.get(key(saved)).catch(() => undefined);
+        if (part?.byteLength !== sizeOf(saved)) break;
+        yield part;
       }
     },
-    async drop(): Promise<void> {
-      for (; saved > 0; saved -= 1) await store?.delete(key(saved - 1)).catch(() => undefined);
+    async add(bytes: Uint8Array): Promise<void> {
+      if (store === undefined) return;
+      for (let from = 0; from < bytes.byteLength && failure === undefined; ) {
+        buffer ??= new Uint8Array(Math.min(CHECKPOINT_BYTES, file.bytes));
+        const piece = bytes.subarray(from, from + CHECKPOINT_BYTES - held);
+        buffer.set(piece, held);
+        held += piece.byteLength;
+        from += piece.byteLength;
+        if (held === CHECKPOINT_BYTES) await save();
+      }
     },
+    async join(): Promise<void> {
+      if (store === undefined) return;
+      if (held > 0 && failure === undefined) await save();
+      buffer = undefined;
+      try {
+        if (failure !== undefined) throw failure;
+        const parts = Array.from({ length: saved }, (_, index) => key(index));
+        if (store.join !== undefined) await store.join(file.sha256, parts);
+        else await putWhole(store, file.sha256, parts);
+        saved = store.join === undefined ? saved : 0;
+      } finally {
+        await drop();
+      }
+    },
+    drop,
   };
+}
+
+async function putWhole(store: ModelStore, key: string, parts: readonly string[]): Promise<void> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for (const part of parts) pieces.push((await store.get(part)) ?? new Uint8Array(0));
+  await store.put(key, new Uint8Array(await new Blob(pieces).arrayBuffer()));
 }
 
 const sleep: Sleep = (ms, signal) =>

@@ -16,11 +16,23 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): ModelStore 
     id: 'memory',
     // Copies in and out: a caller may transfer or overwrite its buffer.
     get: async (key) => entries.get(key)?.slice(),
+    async open(key) {
+      const bytes = entries.get(key);
+      return bytes === undefined ? undefined : new Blob([bytes]);
+    },
     async put(key, bytes) {
       if (usedWithout(key) + bytes.byteLength > quotaBytes) {
         throw new NearfieldError('quota-exceeded', `The memory store may keep ${quotaBytes} bytes.`);
       }
       entries.set(key, bytes.slice());
+    },
+    async join(key, parts) {
+      const found = parts.map((part) => entries.get(part));
+      if (found.includes(undefined)) {
+        throw new NearfieldError('storage-failed', 'A part of the file is not in the memory store.');
+      }
+      entries.set(key, new Uint8Array(await new Blob(found as Uint8Array<ArrayBuffer>[]).arrayBuffer()));
+      for (const part of parts) entries.delete(part);
     },
     async delete(key) {
       entries.delete(key);

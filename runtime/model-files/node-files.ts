@@ -1,7 +1,8 @@
 // Owns keeping model files in a folder of a Node process. A file is written beside its place and renamed
 // into it, so that a crash leaves no half file under a key.
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createReadStream, openAsBlob } from 'node:fs';
+import { access, appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NearfieldError } from '../errors.ts';
 import type { ModelStore } from './store.ts';
@@ -10,6 +11,19 @@ const TEMPORARY = '.tmp-';
 
 export function createNodeFileStore(folder: string): ModelStore {
   const place = (key: string) => join(folder, checked(key));
+
+  async function replace(key: string, write: (temporary: string) => Promise<void>): Promise<void> {
+    const temporary = join(folder, `${TEMPORARY}${randomUUID()}`);
+    try {
+      await mkdir(folder, { recursive: true });
+      await write(temporary);
+      await rename(temporary, place(key));
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw failed(error);
+    }
+  }
+
   return {
     id: 'node-files',
     async get(key) {
@@ -20,16 +34,21 @@ export function createNodeFileStore(folder: string): ModelStore {
         throw failed(error);
       }
     },
-    async put(key, bytes) {
-      const temporary = join(folder, `${TEMPORARY}${randomUUID()}`);
-      try {
-        await mkdir(folder, { recursive: true });
-        await writeFile(temporary, bytes);
-        await rename(temporary, place(key));
-      } catch (error) {
-        await rm(temporary, { force: true }).catch(() => undefined);
-        throw failed(error);
-      }
+    async open(key) {
+      const path = place(key);
+      const there = await access(path).then(
+        () => true,
+        () => false,
+      );
+      return there ? await openAsBlob(path) : undefined;
+    },
+    put: (key, bytes) => replace(key, (temporary) => writeFile(temporary, bytes)),
+    async join(key, parts) {
+      const places = parts.map(place);
+      await replace(key, async (temporary) => {
+        for (const part of places) await appendFile(temporary, createReadStream(part));
+      });
+      await Promise.all(places.map((part) => rm(part, { force: true })));
     },
     async delete(key) {
       await rm(place(key), { force: true });

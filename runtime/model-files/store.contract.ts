@@ -38,4 +38,37 @@ export function testModelStore(make: () => Promise<ModelStore>): void {
     (await store.get(key))?.fill(0);
     expect(await store.get(key)).toEqual(bytes);
   });
+
+  test('parts join into one file that is read piece by piece and goes as one', async () => {
+    const store = await make();
+    const parts = [`${key}.part0`, `${key}.part1`];
+    await store.put(parts[0]!, bytes);
+    await store.put(parts[1]!, Uint8Array.of(7, 8));
+    await store.join!(key, parts);
+    const whole = Uint8Array.of(...bytes, 7, 8);
+    expect(await store.keys()).toEqual([key]);
+    expect(await store.get(key)).toEqual(whole);
+    const blob = (await store.open!(key))!;
+    expect(new Uint8Array(await blob.slice(3, 5).arrayBuffer())).toEqual(whole.slice(3, 5));
+    await store.delete(key);
+    expect(await store.keys()).toEqual([]);
+    expect(await store.open!(key)).toBeUndefined();
+  });
+
+  test('a file that lacks a part is not joined, one put over a joined one replaces it whole', async () => {
+    const store = await make();
+    await store.put(`${key}.part0`, bytes);
+    await expect(store.join!(key, [`${key}.part0`, `${key}.part1`])).rejects.toMatchObject({
+      code: 'storage-failed',
+    });
+    expect(await store.get(key)).toBeUndefined();
+    await store.join!(key, [`${key}.part0`]);
+    // As a second tab does that brought the same file.
+    await store.put(`${key}.part0`, bytes);
+    await store.join!(key, [`${key}.part0`]);
+    expect(await store.get(key)).toEqual(bytes);
+    await store.put(key, Uint8Array.of(5));
+    expect(await store.keys()).toEqual([key]);
+    expect(await store.get(key)).toEqual(Uint8Array.of(5));
+  });
 }

@@ -8,8 +8,16 @@
 export interface ModelStore {
   readonly id: string;
   get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** The same, to be read piece by piece from where it lies. A store without it has files read whole. */
+  open?(key: string): Promise<Blob | undefined>;
   /** @throws quota-exceeded, storage-failed */
   put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /**
+   * Makes kept parts, in order, the file of another key, in one step like `put`; the parts' own keys are gone then. No
+   * copy in memory is made. A store without it has files put whole.
+   * @throws quota-exceeded, storage-failed
+   */
+  join?(key: string, parts: readonly string[]): Promise<void>;
   /** Nothing happens where there is no such key. */
   delete(key: string): Promise<void>;
   keys(): Promise<readonly string[]>;

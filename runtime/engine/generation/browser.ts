@@ -2,6 +2,7 @@
 // worker that ends with it. The page itself computes nothing.
 import { abortErrorOf } from '../../errors.ts';
 import { createIndexedDbStore } from '../../model-files/indexeddb.ts';
+import { createFileSource } from '../../model-files/source.ts';
 import { type LoadEvent, loadModel, type Manifest, type ModelStore } from '../../models.ts';
 import type { ChatRequest, GuardedFetch, TierContext, TierPart } from '../../types.ts';
 import type { DecoderMemory } from './types.ts';
@@ -46,20 +47,38 @@ export interface BrowserGenerator {
  * @throws integrity-mismatch, model-not-found, model-load-failed, backend-unavailable, golden-mismatch, AbortError
  */
 export async function createBrowserGenerator(options: BrowserGeneratorOptions): Promise<BrowserGenerator> {
-  const { fetch, signal, onProgress, backends } = options;
+  const { signal, onProgress, backends } = options;
   const store = options.store === null ? undefined : (options.store ?? createIndexedDbStore());
-  const model = await loadModel({ ...place(options), fetch, store, signal, onProgress, roles: ROLES });
+  const told = { fetchedBytes: 0 };
+  const model = await loadModel({
+    ...place(options),
+    fetch: options.fetch,
+    store,
+    signal,
+    roles: TEXTS,
+    onProgress: (event) => {
+      if (event.type === 'ready') told.fetchedBytes = event.fetchedBytes;
+      else onProgress?.(event);
+    },
+  });
   const { manifest } = model;
-  // The worker takes the model's bytes; the page keeps none.
+  const life = new AbortController();
+  const weights = weightsOf(manifest, { ...options, store, signal: life.signal });
+  // The worker puts the weights into place as they come; the page holds a few parts.
   const worker = await openGeneratorWorker({
     createWorker: options.createWorker ?? defaultWorker,
     backends,
     model,
+    weights,
     options: plain(options),
     signal,
   }).catch((error) => {
-    throw signal?.aborted ? abortErrorOf(signal) : error;
+    if (!signal?.aborted) throw error;
+    // Ends the download too, and what it had kept.
+    life.abort(signal.reason);
+    throw abortErrorOf(signal);
   });
+  onProgress?.({ type: 'ready', id: manifest.id, fetchedBytes: told.fetchedBytes + weights.fetchedBytes() });
   let open = true;
 
   async function one(message: Question): Promise<DecoderMemory | undefined> {
@@ -90,7 +109,19 @@ export async function createBrowserGenerator(options: BrowserGeneratorOptions): 
   };
 }
 
-const ROLES = ['weights', 'tokenizer', 'config', 'golden'] as const;
+const TEXTS = ['tokenizer', 'config', 'golden'] as const;
+
+function weightsOf(
+  manifest: Manifest,
+  options: BrowserGeneratorOptions & { readonly store: ModelStore | undefined },
+): ReturnType<typeof createFileSource> {
+  const { fetch, store, signal, onProgress } = options;
+  const { baseUrl } = place(options);
+  const folder = String(baseUrl).replace(/\/*$/, '/');
+  // loadModel refuses a manifest without weights.
+  const file = manifest.files.find(({ role }) => role === 'weights')!;
+  return createFileSource({ file, url: new URL(file.path, folder), fetch, store, signal, onProgress });
+}
 
 /** What can travel to a worker; functions and stores stay. */
 function plain({

@@ -1,6 +1,8 @@
 // Owns which backend decodes: each row is opened, checked by forced decoding, and the front runners timed once,
 // through the same ladder as the encoders'. A row is a line of a table; a new backend is a new line.
 
+import { NearfieldError } from '../../errors.ts';
+import type { Verdict } from '../../model-files/source.ts';
 import type { Manifest } from '../../models.ts';
 import type { BackendId } from '../../types.ts';
 import type { WeightsSource } from '../kernel/decoder-weights.ts';
@@ -15,6 +17,8 @@ export interface DecoderModel {
   readonly golden?: DecoderGolden | undefined;
   /** The weights from their start, each time. */
   weights(): WeightsSource | Promise<WeightsSource>;
+  /** After a backend failed: whether the weights were at fault. Default: they were not. */
+  verdict?(): Promise<Verdict>;
 }
 
 export interface DecoderLimits {
@@ -53,12 +57,17 @@ export async function openDecoder(
   const { now = () => performance.now(), signal } = options;
   signal?.throwIfAborted();
   const able = await usable(rows);
+  let wrong: NearfieldError | undefined;
   const ladder = createLadder<Decoder>({
     rungs: able.map((row) => ({
       id: row.id,
       available: () => true,
       async open() {
-        const decoder = await checked(await row.create(model, options), model.golden);
+        if (wrong !== undefined) throw wrong;
+        const decoder = await openRow(row, model, options).catch((error) => {
+          if (isWrong(error)) wrong = error;
+          throw error;
+        });
         return { value: decoder, time: () => timeDecoder(decoder, now), dispose: () => decoder.dispose() };
       },
     })),
@@ -69,7 +78,35 @@ export async function openDecoder(
     openTimeoutMs: OPEN_MS,
     onFall: options.onFall,
   });
-  return await ladder.use(async (decoder) => decoder, signal);
+  return await ladder
+    .use(async (decoder) => decoder, signal)
+    .catch((error) => {
+      throw wrong ?? error;
+    });
+}
+
+/** Weights that were wrong are read once more where that brings others: the next backend would do no better with these. */
+async function openRow(row: DecoderRow, model: DecoderModel, options: DecoderLimits): Promise<Decoder> {
+  for (let again = true; ; again = false) {
+    try {
+      return await checked(await row.create(model, options), model.golden);
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      const verdict = (await model.verdict?.()) ?? 'right';
+      if (verdict === 'again' && again) continue;
+      throw verdict === 'wrong' || verdict === 'again' ? asWrong(error, model) : error;
+    }
+  }
+}
+
+const isWrong = (error: unknown): error is NearfieldError =>
+  error instanceof NearfieldError && error.code === 'integrity-mismatch';
+
+/** A wrong file may fail in any way before its end is reached. */
+function asWrong(error: unknown, { manifest }: DecoderModel): NearfieldError {
+  if (isWrong(error)) return error;
+  const text = `The weights of ${manifest.id} are not those its manifest names. Publish them again or correct the manifest.`;
+  return new NearfieldError('integrity-mismatch', text, { cause: error });
 }
 
 /** Weights may come over a slow network. */

@@ -1,12 +1,14 @@
 // Owns the generator worker's side of the wire: one model, any number of conversations, until the page ends
 // the worker. Which backends exist is handed in by the worker's entry.
 import { NearfieldError, toWireError } from '../../errors.ts';
+import { verifiedFile } from '../../model-files/source.ts';
 import { describeModel } from '../../models.ts';
 import type { ChoiceStore } from '../session.ts';
-import { type DecoderRow, openDecoder } from './decoder-choice.ts';
+import { type DecoderModel, type DecoderRow, openDecoder } from './decoder-choice.ts';
 import { parseDecoderGolden } from './decoder-golden.ts';
 import type { Generator } from './generator.ts';
 import { openGenerator } from './open.ts';
+import { feedSource } from './weights-feed.ts';
 import type { FromGenerator, ToGenerator } from './wire.ts';
 
 /** The part of a worker's global scope used here. */
@@ -67,18 +69,21 @@ export function serveGenerator(
 }
 
 async function open(
-  { manifest, files, options, backends }: Extract<ToGenerator, { type: 'open' }>,
+  { manifest, files, weights: port, options, backends }: Extract<ToGenerator, { type: 'open' }>,
   rows: readonly DecoderRow[],
   choices: ChoiceStore | undefined,
 ): Promise<Generator> {
   const loaded = describeModel(manifest, new Map(files));
   const text = (role: 'config' | 'golden') => (loaded.has(role) ? loaded.file(role) : undefined);
   const texts = { tokenizer: loaded.file('tokenizer'), config: text('config'), golden: text('golden') };
-  const model = {
+  const file = manifest.files.find(({ role }) => role === 'weights')!;
+  const weights = verifiedFile(feedSource(port), file);
+  const model: DecoderModel = {
     manifest,
     weightsHash: loaded.weightsHash,
     golden: texts.golden && parseDecoderGolden(texts.golden),
-    weights: () => loaded.file('weights'),
+    weights: weights.parts,
+    verdict: weights.verdict,
   };
   const allowed = rows.filter(({ id }) => backends?.includes(id) ?? true);
   const context = Math.min(options.context ?? DEFAULT_CONTEXT, manifest.maxTokens);

@@ -38,8 +38,10 @@ export type ToGenerator =
       /** Backends that may be used. Default: all that the worker has. */
       readonly backends?: readonly string[] | undefined;
       readonly manifest: Manifest;
-      /** Verified on the page; their buffers are transferred. */
+      /** All but the weights; verified on the page, their buffers are transferred. */
       readonly files: readonly (readonly [FileRole, Uint8Array<ArrayBuffer>])[];
+      /** Where the weights are asked for: `FromFeed` and `ToFeed`. Transferred. */
+      readonly weights: MessagePort;
       readonly options: PlainOptions & DecoderOptions;
       /** Name of a lock the worker holds while it lives, so that its death is seen. */
       readonly lifeLock: string;
@@ -62,3 +64,16 @@ export type FromGenerator =
     }
   | { readonly type: 'done'; readonly id: number; readonly memory?: DecoderMemory | undefined }
   | { readonly type: 'failed'; readonly id: number; readonly error: WireError };
+
+/** The worker to the page: the weights from their start, their next part, or what came of them. */
+export type ToFeed =
+  | { readonly type: 'start' }
+  | { readonly type: 'next' }
+  | { readonly type: 'settle'; readonly right: boolean };
+
+/** One answer to each `next` and each `settle`, in order. */
+export type FromFeed =
+  | { readonly type: 'part'; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'end' }
+  | { readonly type: 'failed'; readonly error: WireError }
+  | { readonly type: 'settled'; readonly again: boolean };

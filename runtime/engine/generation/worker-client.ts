@@ -1,7 +1,9 @@
 // Owns the page's side of the wire: one generator worker, its open questions, and how its end is noticed.
 // Refuses to leave a question open: a worker that errs, closes or is ended fails them all.
 import { fromWireError, NearfieldError } from '../../errors.ts';
+import type { FileSource } from '../../model-files/source.ts';
 import type { LoadedModel } from '../../models.ts';
+import { serveFeed } from './weights-feed.ts';
 import type { DecoderOptions, FromGenerator, PlainOptions, ToGenerator } from './wire.ts';
 
 export interface GeneratorWorker {
@@ -20,7 +22,10 @@ export interface OpenGeneratorWorkerOptions {
   readonly createWorker: () => Worker;
   /** Backends the worker may use. Default: all it has. */
   readonly backends?: readonly string[] | undefined;
+  /** Its tokenizer, config and golden file go to the worker. */
   readonly model: LoadedModel;
+  /** Read by the worker whenever it opens a backend. */
+  readonly weights: FileSource;
   readonly options: PlainOptions & DecoderOptions;
   /** Ends the worker while it opens. */
   readonly signal?: AbortSignal | undefined;
@@ -38,12 +43,15 @@ export async function openGeneratorWorker(options: OpenGeneratorWorkerOptions): 
   const worker = options.createWorker();
   const lifeLock = `nearfield-generator-${crypto.randomUUID()}`;
   const inboxes = new Map<number, Inbox>();
+  const { port1, port2 } = new MessageChannel();
+  const endFeed = serveFeed(port1, options.weights);
   let ended: { readonly reason: unknown } | undefined;
   let lastId = 0;
 
   const end = (reason: unknown) => {
     ended ??= { reason };
     worker.terminate();
+    endFeed();
     for (const inbox of inboxes.values()) inbox.wake?.();
   };
 
@@ -93,14 +101,15 @@ export async function openGeneratorWorker(options: OpenGeneratorWorkerOptions): 
   const leave = () => end(signal?.reason);
   signal?.addEventListener('abort', leave, { once: true });
   try {
-    const roles = (['weights', 'tokenizer', 'config', 'golden'] as const).filter((role) => model.has(role));
+    const roles = (['tokenizer', 'config', 'golden'] as const).filter((role) => model.has(role));
     const files = roles.map((role) => [role, model.file(role)] as const);
-    const transfer = files.map(([, bytes]) => bytes.buffer);
+    const transfer = [port2, ...files.map(([, bytes]) => bytes.buffer)];
     const open = {
       type: 'open',
       backends,
       manifest: model.manifest,
       files,
+      weights: port2,
       options: options.options,
       lifeLock,
     };
