@@ -44,7 +44,7 @@ export async function* answerParts(options: AnswerOptions): AsyncGenerator<Part,
     const said = detokenizer.push(token.id);
     if (reader !== undefined) {
       yield* reader.push(said);
-      if (reader.whole() < MAX_CALLS) continue;
+      if (!reader.ended()) continue;
       return 'tool_calls';
     }
     if (token.likelihood !== undefined) logprobs.push(logprobOf(token, vocabulary));
@@ -86,42 +86,64 @@ const CALL_HEAD = /^[^{]*\{"name": ("(?:[^"\\]|\\.)*"), "arguments": /;
 
 interface CallReader {
   push(text: string): Generator<Part>;
-  /** Calls read to their end. */
-  whole(): number;
+  /** No call after these is wanted. */
+  ended(): boolean;
 }
 
-/** Reads the one form that the call grammar allows: each call's arguments leave as they come. */
-function createCallReader(newId: () => string): CallReader {
-  let head = '';
-  let index = 0;
-  let scan: ((text: string) => number) | undefined;
+interface OpenCall {
+  readonly name: string;
+  readonly scan: (text: string) => number;
+  args: string;
+  /** How many characters of its arguments have left; undefined while it may still be an earlier call again. */
+  told: number | undefined;
+}
 
-  function* body(text: string, from: (text: string) => number): Generator<Part> {
-    const length = from(text);
-    if (length > 0) yield { type: 'tool-call-delta', index, argumentsText: text.slice(0, length) };
-    if (length === text.length) return;
-    scan = undefined;
-    index += 1;
-    yield* push(text.slice(length + 1));
-  }
+/**
+ * Reads the one form that the call grammar allows: each call's arguments leave as they come. A call that says
+ * what an earlier one said, word for word, ends the answer and is left out: small models go round in circles.
+ */
+function createCallReader(newId: () => string): CallReader {
+  const calls: OpenCall[] = [];
+  let head = '';
+  let open: OpenCall | undefined;
+  let repeated = false;
+
   function* push(text: string): Generator<Part> {
-    if (scan !== undefined) return yield* body(text, scan);
+    if (repeated) return;
+    if (open !== undefined) return yield* body(open, text);
     head += text;
     const match = CALL_HEAD.exec(head);
     if (match === null) return;
     const rest = head.slice(match[0].length);
     head = '';
-    scan = createValueScan();
-    yield {
-      type: 'tool-call-delta',
-      index,
-      id: newId(),
-      name: JSON.parse(match[1]!) as string,
-      argumentsText: '',
-    };
-    yield* body(rest, scan);
+    open = { name: JSON.parse(match[1]!) as string, scan: createValueScan(), args: '', told: undefined };
+    yield* body(open, rest);
   }
-  return { push, whole: () => index };
+  function* body(call: OpenCall, text: string): Generator<Part> {
+    const length = call.scan(text);
+    const whole = length < text.length;
+    call.args += text.slice(0, length);
+    const alike = calls.some(
+      ({ name, args }) => name === call.name && (whole ? args === call.args : args.startsWith(call.args)),
+    );
+    if (call.told !== undefined || !alike) yield* tell(call);
+    if (!whole) return;
+    open = undefined;
+    repeated = call.told === undefined;
+    if (repeated) return;
+    calls.push(call);
+    yield* push(text.slice(length + 1));
+  }
+  function* tell(call: OpenCall): Generator<Part> {
+    const index = calls.length;
+    if (call.told === undefined) {
+      yield { type: 'tool-call-delta', index, id: newId(), name: call.name, argumentsText: '' };
+    }
+    const argumentsText = call.args.slice(call.told ?? 0);
+    call.told = call.args.length;
+    if (argumentsText !== '') yield { type: 'tool-call-delta', index, argumentsText };
+  }
+  return { push, ended: () => repeated || calls.length >= MAX_CALLS };
 }
 
 /** How much of a text still belongs to the JSON value, which ends at a brace that it did not open. */
