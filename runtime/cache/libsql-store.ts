@@ -96,26 +96,25 @@ export async function openLibsqlStore(port: SqlPort, kind: string): Promise<Cach
     );
   }
 
-  /** Behind the writer's back, a block a turn, so that nobody waits long. A block that is not sealed is only slower. */
-  async function seal(most: number): Promise<void> {
-    if (isSealing || port.isRemote === true) return;
-    isSealing = true;
-    try {
-      for (let sealed = 0; sealed < most && !isClosed; sealed += 1) {
-        if (!(await run('seal', () => blocks.sealNext()))) return;
-        await new Promise((resolve) => setTimeout(resolve));
-      }
-    } catch {
-      // Full, or closed meanwhile.
-    } finally {
-      isSealing = false;
-    }
+  /** Whatever goes wrong, the block stays rows, which is only slower. */
+  async function sealNext(): Promise<boolean> {
+    if (port.isRemote === true || isClosed) return false;
+    return await run('seal', () => blocks.sealNext()).catch(() => false);
   }
 
+  /** All that is left to seal, a block a turn, so that nobody waits long. */
+  async function sealRest(): Promise<void> {
+    if (isSealing) return;
+    isSealing = true;
+    while (await sealNext()) await new Promise((resolve) => setTimeout(resolve));
+    isSealing = false;
+  }
+
+  /** After the writer has its answer, and before the next write, so that sealing keeps pace. */
   function sealAfter({ put = [], remove = [] }: StoreChange): void {
     unsealed += put.length;
     if (remove.length === 0 && unsealed < BLOCK_ROWS / 8) return;
-    void seal(1 + Math.ceil(unsealed / BLOCK_ROWS));
+    for (let turns = 1 + Math.ceil(unsealed / BLOCK_ROWS); turns > 0; turns -= 1) void sealNext();
     unsealed = 0;
   }
 
@@ -123,7 +122,7 @@ export async function openLibsqlStore(port: SqlPort, kind: string): Promise<Cach
     kind,
     async heads(after) {
       const page = await run('read entries', () => blocks.heads(after));
-      if (page.length === 0) void seal(Number.POSITIVE_INFINITY);
+      if (page.length === 0) void sealRest();
       return page;
     },
     answer: (id) => run('read an answer', () => readAnswer(database, id)),
