@@ -11,24 +11,10 @@ import {
 } from 'nearfield/policy';
 import type { ScriptCommand } from '../cli.ts';
 import { type BenchCase, median, printBench } from '../report.ts';
+import { prompts } from './privacy-prompts.ts';
 
-const PLAIN =
-  'We would like to understand how the system handles failures, retries, and timeouts in production, and what ' +
-  'the committee decided about the proposed amendment to section 12 of the regulation. Por favor, explique el ' +
-  'procedimiento de devolución paso a paso. Explique também como funciona o prazo de entrega. ';
-const PERSONAL =
-  'Hello, my name is Ana Souza and I live at 12 Oak Street, Springfield. Please write to ana.souza@example.com or ' +
-  'call +1 415 555 2671 about order 1234567. El paciente José García acude a consulta por dolor abdominal. ';
-const MULTILINE =
-  'See https://example.com/docs/a?b=c%20d&e=f for details:\n- first item\n- second item, at noon\n\n';
 /** A fast model's pace. */
 const TOKENS_PER_SECOND = 100;
-
-const prompts: Readonly<Record<string, string>> = {
-  'plain prose': PLAIN.repeat(8),
-  'prose with personal data': (PERSONAL + PLAIN).repeat(8),
-  'lines, links, escapes': (MULTILINE + PLAIN + PERSONAL).repeat(8),
-};
 
 export const command: ScriptCommand = {
   summary: 'policy, detection and redaction of a 1 KB prompt; restoring a stream beside passing it through',
@@ -48,7 +34,11 @@ async function run(rounds: number, json: boolean): Promise<void> {
   }
   cases.push(await detectionOf(prompts['lines, links, escapes']!.slice(0, 1024), rounds));
   cases.push(
-    await costOf('review + redact 16 KB', prompts['prose with personal data']!.repeat(9).slice(0, 16384), 40),
+    await costOf(
+      'review + redact 16 KB',
+      prompts['prose with personal data']!.repeat(16).slice(0, 16384),
+      40,
+    ),
   );
   const tagged = await taggedCases(rounds);
   cases.push(...tagged);
@@ -137,7 +127,9 @@ function restoreCost(rounds: number): {
   const table = new Map(
     Array.from({ length: 12 }, (_, at) => [`[EMAIL_${at + 1}_k7qx]`, `person${at}@example.com`] as const),
   );
-  const parts = tokensOf(`${PLAIN}Write to [EMAIL_3_k7qx] or [EMAIL_12_k7qx]. `.repeat(4));
+  const parts = tokensOf(
+    `${prompts['plain prose']!.slice(0, 290)} Write to [EMAIL_3_k7qx] or [EMAIL_12_k7qx]. `.repeat(4),
+  );
   const restoring: number[] = [];
   const passing: number[] = [];
   let holdBack = 0;
