@@ -5,7 +5,8 @@ import { type LoadEvent, type LoadedModel, loadModel, type Manifest, type ModelS
 import type { BackendId, Embedder, GuardedFetch } from '../types.ts';
 import { BACKEND_ORDER } from './backend.ts';
 import { choicesIn } from './choices.ts';
-import { type AskGuard, openGuardOnce } from './guard/index.ts';
+import type { AskGuard } from './guard/ask.ts';
+import { openGuardInWorker } from './guard/in-worker.ts';
 import type { MemoryBudget } from './memory.ts';
 import { type ChoiceStore, createLadder, type OpenRung, type Rung } from './session.ts';
 import { openWorkerEngine, type WorkerEngine } from './worker-client.ts';
@@ -81,15 +82,23 @@ export async function createBrowserEmbedder(options: BrowserEmbedderOptions): Pr
 }
 
 /**
- * The guard of a cache: does a kept question ask the same as a new one? Opens at the first question; a model that
- * cannot be loaded fails questions, never the start.
+ * The guard of a cache: does a kept question ask the same as a new one? In a worker of its own; opens at the first
+ * question. A model that cannot be loaded, and a worker that cannot be had, hangs or is lost, fail questions, never
+ * the start.
  */
 export function createBrowserGuard(
-  options: Pick<BrowserEmbedderOptions, 'manifest' | 'baseUrl' | 'fetch' | 'store' | 'onProgress'>,
+  options: Pick<
+    BrowserEmbedderOptions,
+    'manifest' | 'baseUrl' | 'fetch' | 'store' | 'onProgress' | 'createWorker'
+  > & {
+    /** A question that waits longer fails. Default 5 s. */
+    readonly waitMs?: number | undefined;
+  },
 ): AskGuard {
   const store = options.store === null ? undefined : (options.store ?? createIndexedDbStore());
-  const { fetch, onProgress } = options;
-  return openGuardOnce(() => loadModel({ ...pick(options), fetch, store, onProgress }));
+  const { fetch, onProgress, createWorker = guardWorker, waitMs } = options;
+  const load = () => loadModel({ ...pick(options), fetch, store, onProgress });
+  return openGuardInWorker({ load, createWorker, waitMs });
 }
 
 /** What each backend asks of the platform; the page asks, so that no worker is started for nothing. */
@@ -125,6 +134,10 @@ function browserRungs(options: BrowserEmbedderOptions, source: ModelSource): rea
 
 function defaultWorker(): Worker {
   return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'nearfield-engine' });
+}
+
+function guardWorker(): Worker {
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'nearfield-guard' });
 }
 
 interface ModelSource {

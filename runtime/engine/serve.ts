@@ -1,9 +1,10 @@
 // Owns the worker's side of the wire: one model on one backend, until the page ends the worker. Which
 // backends exist is handed in by the worker's entry.
 import { NearfieldError, toWireError } from '../errors.ts';
-import { describeModel } from '../models.ts';
+import { describeModel, type LoadedModel } from '../models.ts';
 import type { BackendFactory } from './backend.ts';
 import { createLocalEmbedder, type LocalEmbedder } from './embedder.ts';
+import { createQuestionGuard, type QuestionGuard } from './guard/index.ts';
 import { createLocalTokenEncoder, type LocalTokenEncoder } from './token-encoder.ts';
 import type { FromWorker, ToWorker } from './wire.ts';
 
@@ -18,11 +19,14 @@ export function serveEngine(port: WorkerPort, backends: readonly BackendFactory[
   const aborts = new Map<number, AbortController>();
   let embedder: LocalEmbedder | undefined;
   let encoder: LocalTokenEncoder | undefined;
+  let guard: QuestionGuard | undefined;
 
   const answer = async (message: Exclude<ToWorker, { type: 'abort' }>): Promise<FromWorker> => {
     const { id } = message;
     if (message.type === 'open') {
-      if (message.manifest.task === 'tag') encoder = openTokens(message, backends);
+      const { task } = message.manifest;
+      if (task === 'tag') encoder = openTokens(message, backends);
+      else if (task === 'same-question') guard = createQuestionGuard(modelOf(message));
       else embedder = open(message, backends);
       await (encoder ?? embedder)?.warm();
       await holdLock(message.lifeLock);
@@ -31,7 +35,10 @@ export function serveEngine(port: WorkerPort, backends: readonly BackendFactory[
     if (message.type === 'run' && encoder !== undefined) {
       return { type: 'ran', id, values: (await encoder.run(message)) as Float32Array<ArrayBuffer> };
     }
-    if (message.type === 'run' || embedder === undefined)
+    if (message.type === 'compare' && guard !== undefined) {
+      return { type: 'compared', id, same: guard.same(message.asked, message.kept) };
+    }
+    if (message.type === 'run' || message.type === 'compare' || embedder === undefined)
       throw new NearfieldError('internal', 'The worker has no model open.');
     if (message.type === 'time') return { type: 'timed', id, ms: await embedder.time() };
     const abort = new AbortController();
@@ -58,14 +65,18 @@ export function serveEngine(port: WorkerPort, backends: readonly BackendFactory[
 type OpenMessage = Extract<ToWorker, { type: 'open' }>;
 
 function open(message: OpenMessage, backends: readonly BackendFactory[]): LocalEmbedder {
-  const model = describeModel(message.manifest, new Map(message.files));
+  const model = modelOf(message);
   const factory = rowOf(message, backends);
   return createLocalEmbedder({ model, backends: [factory], threads: message.threads, contenders: 1 });
 }
 
 function openTokens(message: OpenMessage, backends: readonly BackendFactory[]): LocalTokenEncoder {
-  const model = describeModel(message.manifest, new Map(message.files));
+  const model = modelOf(message);
   return createLocalTokenEncoder({ model, backends: [rowOf(message, backends)], threads: message.threads });
+}
+
+function modelOf({ manifest, files }: OpenMessage): LoadedModel {
+  return describeModel(manifest, new Map(files));
 }
 
 function rowOf(message: OpenMessage, backends: readonly BackendFactory[]): BackendFactory {

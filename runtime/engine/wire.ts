@@ -30,6 +30,8 @@ export type ToWorker =
       readonly typeIds: Int32Array | undefined;
       readonly rowTokens: Int32Array;
     }
+  /** Do both ask the same? Only after a model with `task: "same-question"` was opened. */
+  | { readonly type: 'compare'; readonly id: number; readonly asked: string; readonly kept: string }
   | { readonly type: 'time'; readonly id: number }
   /** Takes an earlier `embed` out of the queue; that one is answered with an AbortError. A `run` is too short. */
   | { readonly type: 'abort'; readonly target: number };
@@ -49,5 +51,6 @@ export type FromWorker =
       /** [tokens, dims], transferred. */
       readonly values: Float32Array<ArrayBuffer>;
     }
+  | { readonly type: 'compared'; readonly id: number; readonly same: number }
   | { readonly type: 'timed'; readonly id: number; readonly ms: number }
   | { readonly type: 'failed'; readonly id: number; readonly error: WireError };

@@ -12,6 +12,8 @@ export interface WorkerEngine {
   ): Promise<{ readonly values: Float32Array; readonly tokens: number }>;
   /** Token scores, [tokens, dims]; only of a model with `task: "tag"`. */
   run(input: EncoderInput, options: { readonly signal?: AbortSignal | undefined }): Promise<Float32Array>;
+  /** How sure a guard is that both ask the same, 0…1; only of a model with `task: "same-question"`. */
+  compare(asked: string, kept: string): Promise<number>;
   /** Milliseconds of one short run. */
   time(): Promise<number>;
   /** Ends the worker; its memory goes back to the system. */
@@ -108,6 +110,7 @@ export async function openWorkerEngine(options: OpenWorkerOptions): Promise<Work
     embed: (texts, { scope, signal }) => ask({ type: 'embed', texts, scope }, 'embedded', [], signal),
     run: async ({ inputIds, typeIds, rowTokens }, { signal }) =>
       (await ask({ type: 'run', inputIds, typeIds, rowTokens }, 'ran', [], signal)).values,
+    compare: async (asked, kept) => (await ask({ type: 'compare', asked, kept }, 'compared')).same,
     time: async () => (await ask({ type: 'time' }, 'timed')).ms,
     terminate: () => end(new NearfieldError('backend-unavailable', 'The engine worker was ended.')),
   };

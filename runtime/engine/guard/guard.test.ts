@@ -2,9 +2,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
 import { describeModel, type FileRole, type LoadedModel } from '../../models.ts';
 import { createNodeGuard, loadNodeModel } from '../node.ts';
+import { askOnceOpened, type OpenedGuard } from './ask.ts';
 import { createQuestionGuard, openGuardOnce } from './index.ts';
 
 const model = await loadNodeModel({ model: 'nearfield-guard' });
@@ -95,5 +97,57 @@ describe('a guard opened at its first question', () => {
     await expect(ask('a', 'b', { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: 'AbortError',
     });
+  });
+});
+
+describe('a guard that may hang or be lost', () => {
+  const silent = (): Promise<number> => new Promise(() => undefined);
+
+  it('fails a question that waits too long, and those after it at once', async () => {
+    let left = 0;
+    const ask = askOnceOpened(async () => ({ same: silent, leave: () => (left += 1) }), { waitMs: 20 });
+    await expect(ask('a', 'b')).rejects.toMatchObject({ code: 'backend-unavailable' });
+    expect(left).toBe(1);
+    await expect(ask('a', 'b')).rejects.toMatchObject({ code: 'backend-unavailable' });
+    expect(left).toBe(1);
+  });
+
+  it('lets a slow opening go on, and answers once it is done', async () => {
+    const opening = Promise.withResolvers<OpenedGuard>();
+    const ask = askOnceOpened(() => opening.promise, { waitMs: 20 });
+    await expect(ask('a', 'b')).rejects.toMatchObject({ code: 'backend-unavailable' });
+    opening.resolve({ same: () => 0.75 });
+    await ask.warm();
+    expect(await ask('a', 'b')).toBe(0.75);
+  });
+
+  it('opens anew after it was lost, and not because a caller left', async () => {
+    let opened = 0;
+    const ask = askOnceOpened(async () => {
+      opened += 1;
+      const isLost = opened === 1;
+      return { same: () => (isLost ? Promise.reject(new Error('lost')) : 0.5), leave: () => undefined };
+    });
+    await expect(ask('a', 'b')).rejects.toThrow('lost');
+    expect(await ask('a', 'b')).toBe(0.5);
+    const left = new AbortController();
+    const waiting = ask('a', 'b', { signal: left.signal });
+    left.abort();
+    await waiting.catch(() => undefined);
+    expect(await ask('a', 'b')).toBe(0.5);
+    expect(opened).toBe(2);
+  });
+
+  it('is no part of what a page loads: the arithmetic is in the worker alone', async () => {
+    const { metafile } = await build({
+      entryPoints: ['runtime/engine/browser.ts'],
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      conditions: ['nearfield-source'],
+    });
+    const files = Object.keys(metafile.inputs).filter((path) => path.includes('/guard/'));
+    expect(files.map((path) => path.replace(/.*\//, '')).sort()).toEqual(['ask.ts', 'in-worker.ts']);
   });
 });

@@ -4,8 +4,11 @@ import * as z from 'zod/mini';
 import { NearfieldError } from '../../errors.ts';
 import type { LoadedModel } from '../../models.ts';
 import { createTokenizer } from '../tokenizer.ts';
+import { type AskGuard, askOnceOpened } from './ask.ts';
 import { createGuardNetwork, type ReadText } from './network.ts';
 import { readGuardWeights } from './weights.ts';
+
+export type { AskGuard } from './ask.ts';
 
 export interface QuestionGuard {
   /** Manifest id. */
@@ -14,48 +17,10 @@ export interface QuestionGuard {
   same(a: string, b: string): number;
 }
 
-/** Whom the cache asks: does a kept question ask the same as a new one? 0…1. */
-export interface AskGuard {
-  (asked: string, kept: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
-  /** Loads now instead of at the first question. @throws as loading a model does */
-  warm(): Promise<void>;
-}
-
-/** Loads at the first question; a load that failed is tried again at the next question after {@link RETRY_MS}. */
+/** Loads at the first question, and computes on the thread that asks. */
 export function openGuardOnce(load: () => Promise<LoadedModel>): AskGuard {
-  let opened: Promise<QuestionGuard> | undefined;
-  let failedAtMs = Number.NEGATIVE_INFINITY;
-  let failure: unknown;
-
-  function open(): Promise<QuestionGuard> {
-    if (opened !== undefined) return opened;
-    if (performance.now() - failedAtMs < RETRY_MS) return Promise.reject(failure);
-    opened = load().then(createQuestionGuard);
-    opened.catch((error: unknown) => {
-      [opened, failure, failedAtMs] = [undefined, error, performance.now()];
-    });
-    return opened;
-  }
-
-  const ask = async (
-    asked: string,
-    kept: string,
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<number> => {
-    signal?.throwIfAborted();
-    const guard = await open();
-    signal?.throwIfAborted();
-    return guard.same(asked, kept);
-  };
-  return Object.assign(ask, {
-    async warm() {
-      await open();
-    },
-  });
+  return askOnceOpened(async () => createQuestionGuard(await load()));
 }
-
-/** A missing file is not asked for again at every question. */
-const RETRY_MS = 60_000;
 
 interface GuardGolden {
   readonly pairs: readonly (readonly [string, string])[];
