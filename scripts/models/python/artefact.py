@@ -95,6 +95,14 @@ def write_weights(folder: Path, model: onnx.ModelProto) -> Path:
     return path
 
 
+def embedding_of(spec: EncoderSpec) -> dict[str, object]:
+    """What the manifest says of the word table where it is not `hidden` wide in INT8."""
+    if spec.embedding is None and spec.word_bits == 8:
+        return {}
+    bits = {"bits": spec.word_bits} if spec.word_bits != 8 else {}
+    return {"embedding": {"dims": spec.embedding or spec.hidden, **bits}}
+
+
 def write_manifest(folder: Path, spec: EncoderSpec, card: Card) -> None:
     roles = {"onnx/model.onnx": "weights", "tokenizer.json": "tokenizer", "golden.json": "golden"}
     files = []
@@ -113,7 +121,7 @@ def write_manifest(folder: Path, spec: EncoderSpec, card: Card) -> None:
         "heads": spec.heads,
         "intermediate": spec.intermediate,
         "vocab": spec.vocab,
-        **({"embedding": {"dims": spec.embedding}} if spec.embedding is not None else {}),
+        **embedding_of(spec),
         "maxTokens": spec.max_tokens,
         "layerNormEps": spec.eps,
         "pooling": "mean",

@@ -30,9 +30,9 @@ MOST_BYTES = 12_000_000
 SHAPES: dict[str, int] = {"static": 6, "one-layer": 5, "two-layers": 4}
 UNITS = 1408
 """Feed-forward units kept of 1,536: two layers then cost the teacher's linear work over 3.18."""
-LONGEST_TRAINED = 64
-"""Tokens. Longer texts cost most and add least; what a position adds is learnt up to here and nothing beyond."""
-PREFIX_TEXTS = 10_000
+SHORT = 64
+"""Tokens. Longer texts have steps of their own: padded to one length, a batch of both would cost ten times as much."""
+PREFIX_TEXTS = 30_000
 CORPUS_GROUPS = 9000
 """Neighbourhoods found among the corpus and the words, beside those written."""
 
@@ -61,7 +61,7 @@ def student_for(options: argparse.Namespace, work: Path) -> tuple[Encoder, dict[
     depth = SHAPES[options.shape]
     definition = student_tokenizer(options.data, work)
     vocab = len(definition["model"]["vocab"])
-    spec = EncoderSpec(vocab=vocab, hidden=384, layers=6 - depth, heads=12, intermediate=UNITS)
+    spec = EncoderSpec(vocab=vocab, hidden=384, layers=6 - depth, heads=12, intermediate=UNITS, word_bits=4)
     if (work / options.shape / CHECKPOINT).exists():
         return Encoder(spec), definition
     english = (text.text for text in load_corpus(options.data, work) if text.lang == "en")
@@ -144,13 +144,15 @@ def export(
     print(f"Wrote {path} ({path.stat().st_size:,} bytes)")
 
 
-def gather(options: argparse.Namespace, work: Path, definition: dict[str, object]) -> tuple[list[Example], list[Group], Targets]:
-    """(texts to draw at random, neighbourhoods, the teacher's vectors for both)."""
+def gather(
+    options: argparse.Namespace, work: Path, definition: dict[str, object]
+) -> tuple[list[Example], list[Example], list[Group], Targets]:
+    """(short texts to draw at random, long ones, neighbourhoods, the teacher's vectors for all)."""
     corpus = load_corpus(options.data, work)
     paths = make_targets(corpus, work, 0 if options.existing_targets else options.shards)
     if options.existing_targets:
         paths = list(itertools.takewhile(Path.exists, (work / "targets" / f"{at:05d}.npz" for at in itertools.count())))
-    tokenizer = make_tokenizer(definition, 512)
+    tokenizer = make_tokenizer(definition, 256)
     words = whole_words(tokenizer)
     word_vectors = embed_shards(words, work / "words")
     questions, groups, vectors = written(options.data, work, options.existing_targets)
@@ -166,8 +168,9 @@ def gather(options: argparse.Namespace, work: Path, definition: dict[str, object
     seeds = np.random.default_rng(5).choice(short, min(CORPUS_GROUPS, len(short)), replace=False)
     near = [[english[row] for row in group] for group in nearest_groups(targets.sentence[:first], seeds)]
     near += [[examples[len(examples) - len(questions) + row] for row in group] for group in groups]
-    fits = lambda example: len(example.ids) < LONGEST_TRAINED  # noqa: E731
-    return list(filter(fits, examples)), [group for group in near if all(map(fits, group))], targets
+    is_short = lambda example: len(example.ids) < SHORT  # noqa: E731
+    long = list(itertools.filterfalse(is_short, examples))
+    return list(filter(is_short, examples)), long, [group for group in near if all(map(is_short, group))], targets
 
 
 def main() -> None:
@@ -179,10 +182,10 @@ def main() -> None:
         saved = torch.load(work / options.shape / CHECKPOINT, map_location="cpu")
         student.load_state_dict(saved["average"])
         return finish(options, student, definition, saved["seen"], work)
-    examples, groups, targets = gather(options, work, definition)
-    print(f"{len(examples)} texts, {len(groups)} neighbourhoods, shape {options.shape}", flush=True)
-    plan = Plan(steps=options.steps, minutes=options.minutes)
-    student, seen = train(student, examples, groups, targets, plan, work / options.shape)
+    examples, long, groups, targets = gather(options, work, definition)
+    print(f"{len(examples)} short texts, {len(long)} long, {len(groups)} neighbourhoods, shape {options.shape}", flush=True)
+    plan = Plan(steps=options.steps, minutes=options.minutes, word_bits=student.spec.word_bits)
+    student, seen = train(student, examples, long, groups, targets, plan, work / options.shape)
     finish(options, student, definition, seen, work)
 
 

@@ -53,11 +53,12 @@ def make_student(
     words = word_table(teacher.embeddings["word"].weight.detach().numpy(), definition, data, work)
     means, alone = load_means(teacher, DEPTHS, tokenizer, texts, work)
     student = Encoder(spec)
-    student.embeddings["word"].weight.copy_(
-        prefix_table(teacher, depth, means[depth], alone[depth], tokenizer, words)
-    )
-    # The means hold the average place already.
-    student.embeddings["position"].weight.zero_()
+    table = prefix_table(teacher, depth, means[depth], alone[depth], tokenizer, words)
+    # What all words share goes to the places, so that it costs the table's few levels nothing. The average place
+    # is in the means already.
+    shared = table.mean(0)
+    student.embeddings["word"].weight.copy_(table - shared)
+    student.embeddings["position"].weight.copy_(shared.expand(spec.max_tokens, -1))
     student.embeddings["norm"].load_state_dict(teacher.layer[depth - 1].ffn["norm"].state_dict())
     for at, layer in enumerate(student.layer):
         layer.load_state_dict(pruned(teacher.layer[depth + at], spec, importance[depth + at]).state_dict())

@@ -41,18 +41,22 @@ class Plan:
     groups: int = 8
     """Neighbourhoods a step."""
     rate: float = 2e-4
-    table_rate: float = 1.5e-3
+    table_rate: float = 1e-3
     """Rows of the word table are 25 times the size of a product's weights, and Adam's steps are not."""
     warmup: float = 0.03
-    quantize_from: float = 0.6
+    quantize_from: float = 0.75
     """Fraction of the run after which weights and activations are fake-quantised."""
     average: float = 0.99
     seed: int = 11
     checkpoint_seconds: float = 120
-    word_weight: float = 0.5
+    word_weight: float = 2.0
     sentence_weight: float = 6.0
     relation_weight: float = 300.0
     near_weight: float = 100.0
+    order_weight: float = 2.0
+    long_every: int = 12
+    """Steps from one of long texts alone to the next; 0 for none."""
+    word_bits: int = 8
 
 
 class Targets:
@@ -100,7 +104,7 @@ Group = list[Example]
 def random_batches(examples: list[Example], size: int, seed: int) -> Iterator[list[Example]]:
     """For ever: shuffled, then cut into batches of like length, long batches of fewer rows."""
     rng = random.Random(seed)
-    while True:
+    while examples:
         order = list(range(len(examples)))
         rng.shuffle(order)
         pool = size * 50
@@ -138,8 +142,8 @@ def forward(model: Encoder, batch: list[Example]) -> tuple[Tensor, Tensor]:
 
 def losses(
     model: Encoder, batch: list[Example], groups: list[Group], targets: Targets
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Returns (1 - cosine, squared error of similarities: all, near; relative error of word states)."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Returns (1 - cosine, squared error of similarities: all, near; relative error of word states; order)."""
     states, vectors = forward(model, batch)
     members = [example for group in groups for example in group]
     if members:
@@ -149,10 +153,23 @@ def losses(
     wanted = torch.from_numpy(targets.sentence[rows]).to(device)
     sentence = 1 - (vectors * wanted).sum(-1).mean()
     truth = wanted @ wanted.T
-    error = (vectors @ vectors.T - truth).square()
+    similarity = vectors @ vectors.T
+    error = (similarity - truth).square()
     # Near: kin by the teacher's own word, wherever in the batch; itself and its translation are not.
     near = (truth > 0.4) & (truth < 0.999)
-    return sentence, error.mean(), (error * near).sum() / near.sum().clamp(min=1), word_loss(states, batch, targets)
+    close = (error * near).sum() / near.sum().clamp(min=1)
+    return sentence, error.mean(), close, word_loss(states, batch, targets), order_loss(similarity, truth)
+
+
+SHARPNESS = 20.0
+
+
+def order_loss(similarity: Tensor, truth: Tensor) -> Tensor:
+    """Divergence between whom each text is near to by the teacher and by the student, itself and its like left out."""
+    same = truth > 0.999
+    wanted = F.log_softmax((SHARPNESS * truth).masked_fill(same, -1e4), dim=-1)
+    ours = F.log_softmax((SHARPNESS * similarity).masked_fill(same, -1e4), dim=-1)
+    return F.kl_div(ours, wanted, log_target=True, reduction="batchmean")
 
 
 def word_loss(states: Tensor, batch: list[Example], targets: Targets) -> Tensor:
@@ -200,7 +217,13 @@ class Average:
 
 
 def train(
-    model: Encoder, examples: list[Example], groups: list[Group], targets: Targets, plan: Plan, work: Path
+    model: Encoder,
+    examples: list[Example],
+    long: list[Example],
+    groups: list[Group],
+    targets: Targets,
+    plan: Plan,
+    work: Path,
 ) -> tuple[Encoder, int]:
     """Returns (the averaged weights, texts processed)."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -220,9 +243,10 @@ def train(
     log = open(work / "train.log", "a", encoding="utf-8")
     # Another seed at each resume: the data goes on in another order instead of being replayed.
     texts = random_batches(examples, plan.batch, plan.seed + step)
+    passages = random_batches(long, plan.batch, plan.seed + step)
     near = group_batches(groups, plan.groups, plan.seed + step)
     since = saved_at = time.monotonic()
-    sums = np.zeros(5)
+    sums = np.zeros(6)
 
     def save() -> None:
         state = {
@@ -235,17 +259,19 @@ def train(
 
     while (progress := max(step / plan.steps, (spent + time.monotonic() - since) / 60 / plan.minutes)) < 1:
         if progress >= plan.quantize_from and not quantized:
-            fake_quantize(model)
+            fake_quantize(model, word_bits=plan.word_bits)
             quantized = True
-        batch, kin = next(texts), next(near)
+        lengthy = bool(long) and plan.long_every > 0 and step % plan.long_every == 0
+        batch, kin = (next(passages), []) if lengthy else (next(texts), next(near))
         for group in optimizer.param_groups:
             group["lr"] = group["full"] * rate_at(progress, plan.warmup)
-        sentence, relation, close, word = losses(model, batch, kin, targets)
+        sentence, relation, close, word, order = losses(model, batch, kin, targets)
         loss = (
             plan.sentence_weight * sentence
             + plan.relation_weight * relation
             + plan.near_weight * close
             + plan.word_weight * word
+            + plan.order_weight * order
         )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -255,12 +281,12 @@ def train(
         average.add(model, step)
         count = len(batch) + sum(map(len, kin))
         seen += count
-        sums += [sentence.item(), relation.item(), close.item(), word.item(), count]
+        sums += [sentence.item(), relation.item(), close.item(), word.item(), order.item(), count]
         now = time.monotonic()
-        if step % 25 == 0:
-            mean = sums / 25
+        if step % 50 == 0:
+            mean = sums / 50
             line = f"step {step}  {progress:.1%}  1-cos {mean[0]:.4f}  relation {mean[1]:.5f}  near {mean[2]:.5f}"
-            line += f"  word {mean[3]:.3f}  {sums[4]:.0f} texts  {spent + now - since:.0f} s"
+            line += f"  word {mean[3]:.3f}  order {mean[4]:.4f}  {sums[5]:.0f} texts  {spent + now - since:.0f} s"
             print(line, flush=True)
             print(line, file=log, flush=True)
             sums[:] = 0

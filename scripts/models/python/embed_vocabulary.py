@@ -19,8 +19,7 @@ from data import rows
 from teacher import make_tokenizer, teacher_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-SIZE = 19_000
-NEW_PIECES = 5_500
+NEW_PIECES = 7_000
 
 
 def piece_counts(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
@@ -43,38 +42,24 @@ def romance_pieces(texts: list[str], teacher: dict[str, int], most: int) -> list
     return [piece for piece, _ in counts.most_common() if piece not in teacher][:most]
 
 
-def is_letter_piece(piece: str) -> bool:
-    """Single characters of Latin text: with them no word is unknown."""
-    return len(piece.removeprefix("##")) == 1 and ord(piece[-1]) < 0x250
+def is_latin(piece: str) -> bool:
+    """Of letters before the International Phonetic Alphabet's block, or a special token; not a reserved slot."""
+    return not piece.startswith("[unused") and all(ord(char) < 0x250 for char in piece)
 
 
-def choose_pieces(english: list[str], romance: list[str]) -> list[str]:
-    definition = teacher_tokenizer()
-    teacher: dict[str, int] = definition["model"]["vocab"]
-    tokenizer = make_tokenizer(definition, 512)
-    new = romance_pieces(romance, teacher, NEW_PIECES)
-    counts = piece_counts(tokenizer, english) + piece_counts(tokenizer, romance)
-    by_count = {piece: rank for rank, (piece, _) in enumerate(counts.most_common())}
-    # The teacher's ids run from frequent to rare in its own, far larger text: the better of both ranks counts.
-    ranked = sorted(
-        (piece for piece in teacher if not piece.startswith("[")),
-        key=lambda piece: min(by_count.get(piece, len(teacher)), teacher[piece] - 1996 if teacher[piece] >= 1996 else len(teacher)),
-    )
-    letters = [piece for piece in ranked if is_letter_piece(piece)]
-    room = SIZE - len(SPECIAL) - len(new) - len(letters)
-    latin = [p for p in ranked if not is_letter_piece(p) and all(ord(c) < 0x250 for c in p)]
-    kept = set(letters) | set(latin[:room])
-    return [*SPECIAL, *(piece for piece in teacher if piece in kept), *new]
+def choose_pieces(romance: list[str]) -> list[str]:
+    """Every Latin piece of the teacher, in its order, then NEW_PIECES learnt from Spanish and Portuguese."""
+    teacher: dict[str, int] = teacher_tokenizer()["model"]["vocab"]
+    return [*filter(is_latin, teacher), *romance_pieces(romance, teacher, NEW_PIECES)]
 
 
 def student_tokenizer(data: Path, work: Path) -> dict[str, object]:
     """tokenizer.json as an object; chosen once and kept in `work`."""
     path = work / "tokenizer.json"
     if not path.exists():
-        english = [row["text"] for row in rows(data / "text_en.jsonl.gz")]
         romance = [row["x"] for row in rows(data / "parallel.jsonl.gz")]
         romance += [row["text"] for lang in ("es", "pt") for row in rows(data / f"text_{lang}.jsonl.gz")]
-        pieces = choose_pieces(english, romance)
+        pieces = choose_pieces(romance)
         definition = copy.deepcopy(teacher_tokenizer())
         vocab = {piece: at for at, piece in enumerate(pieces)}
         definition["model"]["vocab"] = vocab

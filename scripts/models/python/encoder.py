@@ -24,6 +24,8 @@ class EncoderSpec:
     """Width of the sentence vector."""
     embedding: int | None = None
     """Width of the word table when it is factorised; None when words are `hidden` wide."""
+    word_bits: int = 8
+    """Bits a number of the stored word table has: 8, or 4 in blocks."""
     max_tokens: int = 256
     eps: float = 1e-12
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from encoder import EncoderSpec
-from quantize import quantize
+from quantize import NIBBLE_BLOCK, quantize, quantize_nibbles
 
 BLOCK = 128
 CONTRIB = "com.microsoft"
@@ -43,8 +43,10 @@ class GraphWriter:
     def scales(self, name: str, scale: NDArray, blocks: int) -> str:
         return self.constant(f"{name}.scale", np.repeat(scale[:, None], blocks, axis=1).astype("<f4"))
 
-    def lookup(self, name: str, ids: str, output: str) -> str:
-        """Rows of an INT8 table, as float32."""
+    def lookup(self, name: str, ids: str, output: str, bits: int = 8) -> str:
+        """Rows of an INT8 or INT4 table, as float32."""
+        if bits == 4:
+            return self.lookup_nibbles(name, ids, output)
         stored, scale = quantize(self.arrays[f"{name}.weight"], self.clip)
         if stored.shape[1] % self.block:
             raise ValueError(f"{name}: width {stored.shape[1]} is no multiple of the block {self.block}.")
@@ -53,6 +55,14 @@ class GraphWriter:
         return self.add(
             "GatherBlockQuantized", [data, ids, scales], output, CONTRIB,
             bits=8, block_size=self.block, gather_axis=0, quantize_axis=1,
+        )  # fmt: skip
+
+    def lookup_nibbles(self, name: str, ids: str, output: str) -> str:
+        stored, scales = quantize_nibbles(self.arrays[f"{name}.weight"])
+        data, scales = self.constant(f"{name}.q4", stored), self.constant(f"{name}.scale", scales.astype("<f4"))
+        return self.add(
+            "GatherBlockQuantized", [data, ids, scales], output, CONTRIB,
+            bits=4, block_size=NIBBLE_BLOCK, gather_axis=0, quantize_axis=1,
         )  # fmt: skip
 
     def product(self, x: str, name: str, bias: bool = True) -> str:
@@ -104,7 +114,7 @@ def positions(writer: GraphWriter) -> str:
 
 
 def embeddings(writer: GraphWriter, spec: EncoderSpec) -> str:
-    words = writer.lookup("embeddings.word", "input_ids", "embeddings.word.rows")
+    words = writer.lookup("embeddings.word", "input_ids", "embeddings.word.rows", spec.word_bits)
     bias = None
     if spec.embedding is not None:
         words = writer.product(words, "embeddings.projection", bias=False)
