@@ -3,7 +3,7 @@
 // nothing fetched from anyone else.
 
 import { copyFileSync, createReadStream, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
@@ -28,14 +28,15 @@ interface ModelManifest {
   readonly files: readonly { path: string; bytes: number; role: string; sha256: string }[];
 }
 
-const manifest: ModelManifest = readManifest(MODEL);
+const manifest: ModelManifest = readManifest(join(ROOT, 'models', MODEL));
 
-/** Served where `npm run models -- build` has made it; too large for the repository. */
-const LANGUAGE_MODEL = 'smollm2-135m-instruct';
-const languageModel: ModelManifest | undefined = existsSync(
-  join(ROOT, '.nearfield/models', LANGUAGE_MODEL, 'manifest.json'),
-)
-  ? readManifest(LANGUAGE_MODEL, '.nearfield/models')
+/** A model's folder; served where `npm run models -- build` has made it, for it is too large for the repository. */
+const LANGUAGE_MODEL: string = resolve(
+  ROOT,
+  process.env.NEARFIELD_LANGUAGE_MODEL ?? '.nearfield/models/smollm2-135m-instruct',
+);
+const languageModel: ModelManifest | undefined = existsSync(join(LANGUAGE_MODEL, 'manifest.json'))
+  ? readManifest(LANGUAGE_MODEL)
   : undefined;
 
 /** An edge worker elsewhere, as `https://host`; empty when it serves the page itself. */
@@ -110,8 +111,8 @@ const config: UserConfig = defineConfig({
 });
 export default config;
 
-function readManifest(id: string, folder = 'models'): ModelManifest {
-  return JSON.parse(readFileSync(join(ROOT, folder, id, 'manifest.json'), 'utf8')) as ModelManifest;
+function readManifest(folder: string): ModelManifest {
+  return JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as ModelManifest;
 }
 
 /** Of the files a page loads. */
@@ -131,9 +132,11 @@ function servesModels(): Plugin {
     configureServer(server) {
       server.middlewares.use('/models', (request, response, next) => {
         const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
-        const file = ['models', '.nearfield/models']
-          .map((folder) => join(ROOT, folder, path))
-          .find((candidate) => existsSync(candidate) && statSync(candidate).isFile());
+        const [, id = '', ...rest] = path.split('/');
+        const folder = id === languageModel?.id ? LANGUAGE_MODEL : join(ROOT, '.nearfield/models', id);
+        const file = [join(ROOT, 'models', path), join(folder, ...rest)].find(
+          (candidate) => existsSync(candidate) && statSync(candidate).isFile(),
+        );
         if (file === undefined) return next();
         response.setHeader(
           'Content-Type',
@@ -146,16 +149,17 @@ function servesModels(): Plugin {
     writeBundle(options) {
       // The service worker is a build of its own into the same folder; one copy is enough.
       if (options.dir !== outDir) return;
-      const copy = (folder: string, id: string, more: readonly string[]) => {
-        const files = readManifest(id, folder).files.map((file) => file.path);
+      const copy = (folder: string, more: readonly string[]) => {
+        const { id, files: listed } = readManifest(folder);
+        const files = listed.map((file) => file.path);
         for (const path of ['manifest.json', ...more, ...files]) {
           const target = join(outDir, 'models', id, path);
           mkdirSync(dirname(target), { recursive: true });
-          copyFileSync(join(ROOT, folder, id, path), target);
+          copyFileSync(join(folder, path), target);
         }
       };
-      for (const id of [MODEL, GUARD, TAGGER, INTENT]) copy('models', id, ['NOTICE']);
-      if (languageModel !== undefined) copy('.nearfield/models', LANGUAGE_MODEL, []);
+      for (const id of [MODEL, GUARD, TAGGER, INTENT]) copy(join(ROOT, 'models', id), ['NOTICE']);
+      if (languageModel !== undefined) copy(LANGUAGE_MODEL, []);
     },
   };
 }

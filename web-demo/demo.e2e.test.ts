@@ -37,6 +37,8 @@ const problems: string[] = [];
 
 beforeAll(async () => {
   vi.stubEnv('NODE_ENV', 'production'); // a test's own value would build a page without its service worker
+  // Whatever this machine has made: here there is none (chat.e2e.test.ts has one).
+  vi.stubEnv('NEARFIELD_LANGUAGE_MODEL', fileURLToPath(new URL('no-such-model', import.meta.url)));
   await build({
     configFile: fileURLToPath(new URL('../vite.config.ts', import.meta.url)),
     build: { outDir: OUT },
@@ -127,6 +129,11 @@ it('answers from a dropped file with its sentence marked, and sends nothing afte
   await ask(`Who is ${EMAIL}?`);
   expect(requests.slice(loaded)).toEqual([]);
   expect(emulator.received().length).toBe(0);
+});
+
+it('says in one line how a site without a language model gets one', async () => {
+  const line = await page.locator('.language-model .note').textContent();
+  expect(line).toContain('npm run models -- build smollm2-135m-instruct');
 });
 
 it('reads PDF, Word and HTML here in the page', async () => {

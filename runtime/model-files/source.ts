@@ -32,14 +32,15 @@ export interface FileSourceOptions {
 /** Large enough that asking for the next costs nothing, small enough that a few in flight are nothing. */
 export const PIECE_BYTES: number = 2 ** 20;
 
-/** @returns a source, and how many bytes the network has brought */
+/** @returns a source, how many bytes the network has brought, and why it last brought no more */
 export function createFileSource(
   options: FileSourceOptions,
-): FileSource & { readonly fetchedBytes: () => number } {
+): FileSource & { readonly fetchedBytes: () => number; readonly failure: () => unknown } {
   const { file, store, onProgress } = options;
   const { path, bytes, sha256: key } = file;
   let reading: 'kept' | Download | undefined;
   let fetchedBytes = 0;
+  let failure: unknown;
 
   async function keep(download: Download): Promise<void> {
     try {
@@ -55,7 +56,9 @@ export function createFileSource(
 
   return {
     fetchedBytes: () => fetchedBytes,
+    failure: () => failure,
     async *parts() {
+      failure = undefined;
       const kept = await openKept(store, key);
       if (kept !== undefined) {
         reading = 'kept';
@@ -72,6 +75,9 @@ export function createFileSource(
       reading = download;
       try {
         yield* download.parts();
+      } catch (error) {
+        failure = error;
+        throw error;
       } finally {
         fetchedBytes += download.facts.fetchedBytes;
       }

@@ -37,6 +37,8 @@ export interface ModelState {
 export interface LanguageModelState {
   /** `absent`: this site serves none. */
   readonly phase: ModelPhase | 'absent';
+  /** It was here before, so this browser has its files unless it threw them away. */
+  readonly kept: boolean;
   readonly id: string;
   readonly licence: string;
   readonly loadedBytes: number;

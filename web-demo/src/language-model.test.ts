@@ -54,6 +54,21 @@ describe('the page’s language model', () => {
     expect(model.state.value.phase).toBe('ready');
   });
 
+  it('knows at the next visit that it was here', async () => {
+    const notes = new Map<string, string>();
+    const memory = {
+      getItem: (key: string) => notes.get(key) ?? null,
+      setItem: (key: string, value: string) => void notes.set(key, value),
+    };
+    const visit = (id: string) => createLanguageModel({ ...facts, id }, async () => generator(), memory);
+    const first = visit('small');
+    expect(first.state.value.kept).toBe(false);
+    await first.load();
+    expect(first.state.value.kept).toBe(true);
+    expect(visit('small').state.value).toMatchObject({ kept: true, phase: 'idle' });
+    expect(visit('other').state.value.kept).toBe(false);
+  });
+
   it('is absent where the site serves none', async () => {
     const model = createLanguageModel(undefined, () => Promise.reject(new Error('never')));
     await model.load();

@@ -5,6 +5,9 @@ import { isAbortError } from 'nearfield';
 import type { LocalGenerator } from 'nearfield/tiers/device';
 import type { LanguageModelState } from './app-runtime.ts';
 
+/** What brings one to a site that serves none. */
+export const BUILD_COMMAND = 'npm run models -- build smollm2-135m-instruct';
+
 /** What the build knows of the model's manifest (vite.config.ts). */
 export interface LanguageModelFacts {
   readonly id: string;
@@ -30,7 +33,7 @@ export type OpenLanguageModel = (
 
 export interface LanguageModel {
   readonly state: ReadonlySignal<LanguageModelState>;
-  /** Never throws; the state says how it went. Also asked for again at the next visit, once it was here. */
+  /** Never throws; the state says how it went. */
   load(): Promise<void>;
   cancel(): void;
   unload(): Promise<void>;
@@ -38,14 +41,20 @@ export interface LanguageModel {
   readonly generator: LocalGenerator;
 }
 
+/** Where the page notes that a model was here. */
+export type Memory = Pick<Storage, 'getItem' | 'setItem'>;
+const WAS_HERE = 'nearfield.language-model';
+
 /** `facts` is absent where the site serves no language model. */
 export function createLanguageModel(
   facts: LanguageModelFacts | undefined,
   open: OpenLanguageModel,
+  memory?: Memory,
 ): LanguageModel {
   const { id = '', licence = '', bytes: totalBytes = 0 } = facts ?? {};
   const state: Signal<LanguageModelState> = signal({
     phase: facts === undefined ? 'absent' : 'idle',
+    kept: facts !== undefined && memory?.getItem(WAS_HERE) === id,
     id,
     licence,
     totalBytes,
@@ -74,7 +83,8 @@ export function createLanguageModel(
         },
       });
       const loadMs = performance.now() - begun;
-      change({ phase: 'ready', loadedBytes: totalBytes, backend: opened.backend, loadMs });
+      memory?.setItem(WAS_HERE, id);
+      change({ phase: 'ready', kept: true, loadedBytes: totalBytes, backend: opened.backend, loadMs });
     } catch (error) {
       if (isAbortError(error)) change({ phase: 'idle', loadedBytes: 0 });
       else change({ phase: 'failed', error: error instanceof Error ? error.message : String(error) });

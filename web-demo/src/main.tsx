@@ -22,7 +22,11 @@ declare const __NEARFIELD_LANGUAGE_MODEL__: LanguageModelFacts | null;
 watchInstall();
 watchNetwork();
 const model = createPageModel(__NEARFIELD_MODEL__, openEmbedder);
-const languageModel = createLanguageModel(__NEARFIELD_LANGUAGE_MODEL__ ?? undefined, openLanguageModel);
+const languageModel = createLanguageModel(
+  __NEARFIELD_LANGUAGE_MODEL__ ?? undefined,
+  openLanguageModel,
+  localStorage,
+);
 const guard = openGuard();
 const tagger = openTagger();
 const { volatility, warm: warmLabels } = openLabelling(model.embedder);

@@ -73,7 +73,8 @@ export async function createBrowserGenerator(options: BrowserGeneratorOptions): 
     options: plain(options),
     signal,
   }).catch((error) => {
-    if (!signal?.aborted) throw error;
+    // Where the file did not come, no backend is to blame.
+    if (!signal?.aborted) throw weights.failure() ?? error;
     // Ends the download too, and what it had kept.
     life.abort(signal.reason);
     throw abortErrorOf(signal);

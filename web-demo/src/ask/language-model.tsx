@@ -1,20 +1,39 @@
 // Owns the language model beside the conversation: what it would cost to bring, how far it is, what it runs
-// on, and how to stop or unload it. Shows nothing where the site serves none.
+// on, and how to stop or unload it. Where the site serves none it says in one line what would bring one.
 import type { JSX } from 'preact';
 import { locale, t } from '../i18n/i18n.ts';
+import { BUILD_COMMAND } from '../language-model.ts';
 import { useApp } from '../state/app.ts';
 import { formatBytes, formatMs } from '../ui/format.ts';
 
-export function LanguageModelPanel(): JSX.Element | null {
+export function LanguageModelPanel(): JSX.Element {
   const { runtime } = useApp();
   const model = runtime.languageModel.state.value;
-  if (model.phase === 'absent') return null;
-  const size = formatBytes(model.totalBytes, locale.value);
   return (
     <section class="panel language-model" aria-labelledby="language-model-title">
       <h2 id="language-model-title" class="label">
         {t('chat.title')}
       </h2>
+      {model.phase === 'absent' ? <Absent /> : <Present />}
+    </section>
+  );
+}
+
+/** For whoever runs the site; its visitors learn why nothing answers without documents. */
+function Absent(): JSX.Element {
+  return (
+    <p class="note muted">
+      {t('chat.absent')} <code>{BUILD_COMMAND}</code>
+    </p>
+  );
+}
+
+function Present(): JSX.Element {
+  const { runtime } = useApp();
+  const model = runtime.languageModel.state.value;
+  const size = formatBytes(model.totalBytes, locale.value);
+  return (
+    <>
       <p class="language-model-name">
         <code>{model.id}</code>
         {model.phase === 'ready' && (
@@ -32,10 +51,10 @@ export function LanguageModelPanel(): JSX.Element | null {
       <p class="note muted">
         {model.phase === 'ready'
           ? t('chat.ready', { time: formatMs(model.loadMs ?? 0, locale.value) })
-          : t('chat.lead', { size })}
+          : t(model.kept ? 'chat.kept' : 'chat.lead', { size })}
       </p>
       <LanguageModelAction />
-    </section>
+    </>
   );
 }
 
@@ -61,7 +80,7 @@ function Loading(): JSX.Element {
 function LanguageModelAction(): JSX.Element {
   const { runtime } = useApp();
   const { state, load, cancel, unload } = runtime.languageModel;
-  const { phase, totalBytes } = state.value;
+  const { phase, kept, totalBytes } = state.value;
   if (phase === 'loading') {
     return (
       <button type="button" class="button small" onClick={cancel}>
@@ -78,7 +97,9 @@ function LanguageModelAction(): JSX.Element {
   }
   return (
     <button type="button" class="button small" onClick={() => void load()}>
-      {t(phase === 'failed' ? 'ask.retry' : 'chat.load', { size: formatBytes(totalBytes, locale.value) })}
+      {t(phase === 'failed' ? 'ask.retry' : kept ? 'chat.open' : 'chat.load', {
+        size: formatBytes(totalBytes, locale.value),
+      })}
     </button>
   );
 }

@@ -1,9 +1,11 @@
 // Owns one question and its answer on the page: the words, where they were found, how they came about.
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { t } from '../i18n/i18n.ts';
+import { locale, t } from '../i18n/i18n.ts';
+import { BUILD_COMMAND } from '../language-model.ts';
 import { useApp } from '../state/app.ts';
 import { errorKeyOf, isNotFound, type Turn } from '../state/turn.ts';
+import { formatBytes } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Markdown } from '../ui/markdown-view.tsx';
 import { Facts, UnfinishedFacts } from './facts.tsx';
@@ -41,7 +43,7 @@ function AnswerBody({ turn }: { readonly turn: Turn }): JSX.Element {
       ) : (
         turn.text !== '' && <Markdown source={turn.text} />
       )}
-      {turn.state === 'working' && <Working />}
+      {turn.state === 'working' && <Working writing={turn.text !== ''} />}
       {turn.state === 'stopped' && <p class="muted">{t('ask.stopped')}</p>}
     </>
   );
@@ -68,7 +70,7 @@ function NotFound({ turn }: { readonly turn: Turn }): JSX.Element {
   );
 }
 
-function Working(): JSX.Element {
+function Working({ writing }: { readonly writing: boolean }): JSX.Element {
   return (
     <p class="working">
       <span class="waves" aria-hidden="true">
@@ -76,7 +78,7 @@ function Working(): JSX.Element {
         <i />
         <i />
       </span>
-      {t('ask.working')}
+      {t(writing ? 'ask.writing' : 'ask.working')}
     </p>
   );
 }
@@ -88,11 +90,36 @@ function Failure({ turn }: { readonly turn: Turn }): JSX.Element {
     <div class="answer-empty" role="alert">
       <p>{t(`error.${key}`)}</p>
       {key !== 'other' && <p class="muted">{t(`error.${key}.hint`)}</p>}
+      {key === 'no-tier' && <Bring question={turn.question} />}
       {(key === 'other' || key === 'refused') && <code class="muted">{turn.errorCode}</code>}
       <button type="button" class="button small" onClick={() => void conversation.ask(turn.question)}>
         {t('ask.retry')}
       </button>
     </div>
+  );
+}
+
+/** What is missing here is a language model: one press brings it and asks again, or one line says how to. */
+function Bring({ question }: { readonly question: string }): JSX.Element | null {
+  const { conversation, runtime } = useApp();
+  const { state, load } = runtime.languageModel;
+  const { phase, kept, totalBytes } = state.value;
+  if (phase === 'absent') {
+    return (
+      <p class="muted">
+        {t('chat.absent')} <code>{BUILD_COMMAND}</code>
+      </p>
+    );
+  }
+  if (phase !== 'idle') return null;
+  const loadAndAsk = async (): Promise<void> => {
+    await load();
+    if (state.value.phase === 'ready') await conversation.ask(question);
+  };
+  return (
+    <button type="button" class="button small" onClick={() => void loadAndAsk()}>
+      {t(kept ? 'chat.openAndAsk' : 'chat.loadAndAsk', { size: formatBytes(totalBytes, locale.value) })}
+    </button>
   );
 }
 
