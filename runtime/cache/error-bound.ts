@@ -35,10 +35,18 @@ export interface BoundPlace {
 export interface ErrorBound {
   /** The least confidence at which the bound holds; Infinity where it holds nowhere. */
   threshold(place: BoundPlace): number;
+  /** As {@link threshold}, without the shipped start: what the place has shown itself. */
+  shown(place: BoundPlace): number;
   /** Notes one match. Returns the row to keep. */
   observe(place: BoundPlace, confidence: number, right: boolean): Readonly<Record<string, string>>;
   /** Forgets a scope. Returns the keys of its rows. */
   forget(scopeHash: string): readonly string[];
+}
+
+/** What a place has shown, and what is used there. */
+interface Thresholds {
+  readonly shown: number;
+  readonly used: number;
 }
 
 export const BOUND_PREFIX = 'bound/';
@@ -58,30 +66,38 @@ interface Bins {
 export function createErrorBound(options: BoundOptions, kept: ReadonlyMap<string, string>): ErrorBound {
   const { target = 0.01, certainty = 0.95, shipped = true } = options;
   const places = new Map<string, Bins>();
-  const thresholds = new Map<string, number>();
+  const thresholds = new Map<string, Thresholds>();
   for (const [key, value] of kept) {
     const bins = readBins(value);
     if (bins !== undefined) places.set(key, bins);
   }
 
-  function thresholdOf(key: string, start: number): number {
+  /** Infinity where nothing is shown yet. */
+  function shownBy(key: string): number {
     const own = places.get(key) ?? emptyBins();
-    const least = leastTrials(target, certainty);
-    if (own.total >= STARTS[0]! * least) {
-      const shown = lowestThreshold(own, target, certainty);
-      if (shown < Number.POSITIVE_INFINITY) return shown;
-    }
-    return shipped ? unrefuted(own, start, target, certainty) : Number.POSITIVE_INFINITY;
+    if (own.total < STARTS[0]! * leastTrials(target, certainty)) return Number.POSITIVE_INFINITY;
+    return lowestThreshold(own, target, certainty);
+  }
+
+  function startOf(key: string, { guarded }: BoundPlace): number {
+    if (!shipped) return Number.POSITIVE_INFINITY;
+    const start = guarded === true ? SHIPPED_GUARDED_THRESHOLD : SHIPPED_THRESHOLD;
+    return unrefuted(places.get(key) ?? emptyBins(), start, target, certainty);
+  }
+
+  function thresholdsOf(place: BoundPlace): Thresholds {
+    const key = keyOf(place);
+    const known = thresholds.get(key);
+    if (known !== undefined) return known;
+    const shown = shownBy(key);
+    const found = { shown, used: shown < Number.POSITIVE_INFINITY ? shown : startOf(key, place) };
+    thresholds.set(key, found);
+    return found;
   }
 
   return {
-    threshold(place) {
-      const key = keyOf(place);
-      const start = place.guarded === true ? SHIPPED_GUARDED_THRESHOLD : SHIPPED_THRESHOLD;
-      const known = thresholds.get(key) ?? thresholdOf(key, start);
-      thresholds.set(key, known);
-      return known;
-    },
+    threshold: (place) => thresholdsOf(place).used,
+    shown: (place) => thresholdsOf(place).shown,
     observe(place, confidence, right) {
       const key = keyOf(place);
       const bins = places.get(key) ?? emptyBins();

@@ -85,12 +85,12 @@ export function createJudge(options: SemanticCacheOptions, dependencies: JudgeDe
   function weigh(keys: QueryKeys, asked: Reading, { match, guard: said, confidence }: Candidate): Verdict {
     const place = { scopeHash: keys.scopeHash, kind: asked.asks, guarded: said !== undefined };
     const trial = { entryId: match.head.id, place, confidence };
+    const refused = said !== undefined && said < guardThreshold;
     if (threshold !== undefined) {
-      const refused = said !== undefined && said < guardThreshold;
       return { serve: !refused, reason: refused ? 'guard' : 'similar', match, trial };
     }
-    if (confidence < bound.threshold(place)) {
-      const refused = said !== undefined && said < guardThreshold;
+    // The shipped start is for what the guard agrees to; what it refuses, only the scope's own outcomes can allow.
+    if (confidence < (refused ? bound.shown(place) : bound.threshold(place))) {
       return { serve: false, reason: refused ? 'guard' : 'uncertain', match, trial };
     }
     if (random() < EXPLORE_SHARE) return { serve: false, reason: 'explored', match, trial };

@@ -102,6 +102,19 @@ describe('feedback', () => {
     expect(asked).toEqual([['the capital of France, what is it', 'what is the capital of France']]);
   });
 
+  it('lets no start overrule a guard that refuses; what the scope has shown may', async () => {
+    // Nearer than any start asks for, and the guard is not even sure.
+    const start = create({ shipped: true, guard: async () => 0.45 });
+    await start.write(ask('what is the capital of France'), answerOf('Paris'));
+    expect((await start.lookup(ask('the capital of France, what is it'))).reason).toBe('guard');
+
+    const learned = create({ guard: async () => 0.45 });
+    const seen: string[] = [];
+    for (let at = 0; at < 420; at += 1) seen.push(await askTwice(learned, at));
+    expect(new Set(seen.slice(0, 408))).toEqual(new Set(['miss guard']));
+    expect(seen.at(-1)).toBe('hit similar');
+  });
+
   it('weighs similarity and guard together: neither a sure guard nor a near text is enough alone', async () => {
     const [kept, asked] = [
       'red green blue white black pink grey',

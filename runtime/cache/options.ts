@@ -43,7 +43,7 @@ export interface SemanticCacheOptions {
   /** Byte budget of kept entries. Default 64 MiB. */
   readonly maxBytes?: number | undefined;
   readonly guard?: Guard | undefined;
-  /** At least this from the guard. Default 0.5. */
+  /** Below this the guard refuses: no hit under a fixed threshold, nor under the shipped start. Default 0.5. */
   readonly guardThreshold?: number | undefined;
   /** 64 hex digits; default: made once and kept in the store. */
   readonly scopeSecret?: string | undefined;

@@ -87,7 +87,9 @@ function learn(
   return requests.filter((request) => {
     const confidence = score(request);
     if (confidence === undefined || request.similarity < 0.5) return false;
-    const isServed = confidence >= bound.threshold(place) && random() >= 0.02;
+    // As the cache does: what the guard refuses, only the scope's own outcomes can allow.
+    const least = guarded && request.guard < 0.5 ? bound.shown(place) : bound.threshold(place);
+    const isServed = confidence >= least && random() >= 0.02;
     // A served match is known only if someone reports it: half of the wrong ones are, and no right one.
     if (!isServed || (request.wrong && random() < 0.5)) bound.observe(place, confidence, !request.wrong);
     return isServed;

@@ -17,6 +17,8 @@ interface Row {
   readonly text?: string;
   readonly label?: string | number;
   readonly response?: string | null;
+  /** What is to be done with the text; the system prompt of its request. */
+  readonly task?: string | null;
   readonly a?: string;
   readonly b?: string;
 }
@@ -24,6 +26,7 @@ interface Row {
 /** One request and the answer it must get. */
 interface Request {
   readonly text: string;
+  readonly context: string;
   readonly answer: string;
 }
 
@@ -51,7 +54,10 @@ export const command: ScriptCommand = {
   summary: 'calls, tokens and waiting that the cache saves on a stream with repeats, wrong hits beside',
   configure(command) {
     command
-      .requiredOption('--data <file>', 'JSON Lines: { text, label }, { text, response } or { a, b, label }')
+      .requiredOption(
+        '--data <file>',
+        'JSON Lines: { text, label }, { task, text, response } or { a, b, label }; rows without an answer are left out',
+      )
       .option('--dataset <name>', 'rows of this data set only')
       .option('--source <name>', 'rows of this source only')
       .option('--split <name>', 'rows of this split only')
@@ -100,11 +106,11 @@ function toStream(rows: readonly Row[], limit: number, repeats: number): readonl
 }
 
 function labelled(rows: readonly Row[]): readonly Request[] {
-  return rows.flatMap(({ text, label, response }) => {
+  return rows.flatMap(({ text, label, response, task }) => {
     const answer = label ?? response;
     return text === undefined || answer === undefined || answer === null
       ? []
-      : [{ text, answer: String(answer) }];
+      : [{ text, context: task ?? '', answer: String(answer) }];
   });
 }
 
@@ -121,7 +127,7 @@ function clusters(rows: readonly Row[]): readonly Request[] {
     for (const text of [a, b]) if (!parents.has(text)) parents.set(text, text);
     if (Number(label) === 1) parents.set(rootOf(a), rootOf(b));
   }
-  return [...parents.keys()].map((text) => ({ text, answer: rootOf(text) }));
+  return [...parents.keys()].map((text) => ({ text, context: '', answer: rootOf(text) }));
 }
 
 /** The public cache's way: the nearest kept question, whatever it asks, at or above one similarity. */
@@ -158,8 +164,8 @@ async function replayCache(
     random: mulberry32(9),
   });
   const outcomes: Outcome[] = [];
-  for (const { text, answer } of stream) {
-    const query = { scope: 'eval', context: '', text };
+  for (const { text, context, answer } of stream) {
+    const query = { scope: 'eval', context, text };
     const start = performance.now();
     const found = await cache.lookup(query);
     const lookupMs = performance.now() - start;
