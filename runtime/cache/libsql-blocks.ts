@@ -26,11 +26,11 @@ const MOST_BLOCK_BYTES = 1_900_000;
 /** Rows of a block that have to be read anew before it is sealed anew. Unmeasured. */
 const MOST_CHANGED = 64;
 
-/** Left out: blocks that are too large, and those whose rows were moved (`VACUUM`, a copy made by another tool). */
+/** Blocks with a copy, and whether the rows still lie where they lay: another tool may have written them anew. */
 const SEALED_SQL = `
-  SELECT block FROM cache_blocks AS b WHERE token IS NOT NULL AND length(data) > 0
-    AND first_id = (SELECT id FROM cache_entries WHERE rowid = b.first_place)
-    AND last_id = (SELECT id FROM cache_entries WHERE rowid = b.last_place) ORDER BY block`;
+  SELECT block, first_id = (SELECT id FROM cache_entries WHERE rowid = b.first_place)
+    AND last_id = (SELECT id FROM cache_entries WHERE rowid = b.last_place)
+  FROM cache_blocks AS b WHERE token IS NOT NULL AND length(data) > 0 ORDER BY block`;
 
 const BLOCK_SQL = `
   SELECT data, (SELECT json_group_array(json_array(place, used_at_ms, hits)) FROM cache_amended
@@ -58,7 +58,9 @@ export function createBlocks(port: SqlPort): Blocks {
 
   async function readSealed(): Promise<readonly number[]> {
     const [rows = []] = await port.run([{ sql: SEALED_SQL, args: [] }]);
-    return rows.map(([block]) => Number(block));
+    const [holding, moved] = [rows.filter(([, lies]) => lies === 1), rows.filter(([, lies]) => lies !== 1)];
+    for (const [block] of moved) await forget(Number(block));
+    return holding.map(([block]) => Number(block));
   }
 
   /** The block's heads as they are now; undefined where its copy is gone or cannot be believed. */
