@@ -3,6 +3,7 @@
 // promised size.
 import { NearfieldError } from '../errors.ts';
 import type { GuardedFetch } from '../types.ts';
+import { readThrough } from './read-through.ts';
 import type { ModelStore } from './store.ts';
 
 export type Sleep = (ms: number, signal: AbortSignal | undefined) => Promise<void>;
@@ -146,29 +147,24 @@ async function* fillOnce(
   }
   // A server without Range sends the whole file again; its reader has the beginning already.
   let skip = response.status === 206 ? 0 : state.loaded;
-  const reader = response.body?.getReader();
-  if (reader === undefined) throw new Error('The response had no body.');
-  try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      const part = read.value.subarray(Math.min(skip, read.value.byteLength));
-      skip -= read.value.byteLength - part.byteLength;
-      state.fetchedBytes += read.value.byteLength;
-      if (part.byteLength === 0) continue;
-      if (state.loaded + part.byteLength > file.bytes) {
-        throw new NearfieldError('integrity-mismatch', `${file.path}: more than ${file.bytes} bytes came.`);
-      }
-      state.loaded += part.byteLength;
-      await checkpoints.add(part);
-      signal?.throwIfAborted();
-      options.onProgress({
-        loadedBytes: state.loaded,
-        totalBytes: file.bytes,
-        resumedBytes: state.resumedBytes,
-      });
-      yield part;
+  if (response.body === null) throw new Error('The response had no body.');
+  for await (const read of readThrough(response.body)) {
+    const part = read.subarray(Math.min(skip, read.byteLength));
+    skip -= read.byteLength - part.byteLength;
+    state.fetchedBytes += read.byteLength;
+    if (part.byteLength === 0) continue;
+    if (state.loaded + part.byteLength > file.bytes) {
+      throw new NearfieldError('integrity-mismatch', `${file.path}: more than ${file.bytes} bytes came.`);
     }
-  } finally {
-    await reader.cancel().catch(() => undefined);
+    state.loaded += part.byteLength;
+    await checkpoints.add(part);
+    signal?.throwIfAborted();
+    options.onProgress({
+      loadedBytes: state.loaded,
+      totalBytes: file.bytes,
+      resumedBytes: state.resumedBytes,
+    });
+    yield part;
   }
 }
 

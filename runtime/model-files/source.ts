@@ -4,6 +4,7 @@ import { NearfieldError } from '../errors.ts';
 import type { LoadEvent, ModelFile } from '../models.ts';
 import type { GuardedFetch } from '../types.ts';
 import { type Download, openDownload, type Sleep } from './download.ts';
+import { readThrough } from './read-through.ts';
 import { createSha256, type Sha256 } from './sha256.ts';
 import type { ModelStore } from './store.ts';
 
@@ -28,9 +29,6 @@ export interface FileSourceOptions {
   readonly sleep?: Sleep | undefined;
   readonly onProgress?: ((event: LoadEvent) => void) | undefined;
 }
-
-/** Large enough that asking for the next costs nothing, small enough that a few in flight are nothing. */
-export const PIECE_BYTES: number = 2 ** 20;
 
 /** @returns a source, how many bytes the network has brought, and why it last brought no more */
 export function createFileSource(
@@ -111,19 +109,21 @@ async function openKept(store: ModelStore | undefined, key: string): Promise<Blo
   }
 }
 
+/** One evicted under us ends early: it is not the right one then, and its reader says so. */
 async function* piecesOf(
   blob: Blob,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, void> {
-  for (let from = 0; from < blob.size; from += PIECE_BYTES) {
-    signal?.throwIfAborted();
-    const piece = await blob
-      .slice(from, from + PIECE_BYTES)
-      .arrayBuffer()
-      .catch(() => undefined);
-    // Evicted under us: a file that ends here is not the right one, and its reader says so.
-    if (piece === undefined) return;
-    yield new Uint8Array(piece);
+  const parts = readThrough(blob.stream());
+  try {
+    for (;;) {
+      const next = await parts.next().catch(() => undefined);
+      signal?.throwIfAborted();
+      if (next === undefined || next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await parts.return();
   }
 }
 

@@ -1,6 +1,6 @@
 // Owns measuring what a language model gives a user: tokens a second of decoding and of prompt, beside transformers.js
-// and wllama on the same weights in the same Chromium, turn by turn; and in Node the second turn of a conversation
-// and what memory is held.
+// and wllama on the same weights in the same Chromium, turn by turn; and in Node the second turn of a conversation.
+// Memory is decode-memory's.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -41,14 +41,14 @@ const PASSAGE =
   'father, then for himself, and now for no one in particular. ';
 
 export const command: ScriptCommand = {
-  summary: 'a language model: tokens a second beside transformers.js and wllama, second turns, memory',
+  summary: 'a language model: tokens a second beside transformers.js and wllama, second turns',
   configure(bench) {
     bench
       .option('--rounds <n>', 'turns each contender takes', '3')
       .option('--steps <n>', 'tokens decoded a turn', '24')
       .option('--prompt-tokens <n>', 'tokens of the prompt', '192')
       .option('--threads <list>', 'thread counts to measure, e.g. 1,2')
-      .option('--only <pattern>', 'contenders whose name matches; conversation: second turns and memory')
+      .option('--only <pattern>', 'contenders whose name matches; conversation: second turns')
       .action(run);
   },
 };
@@ -66,7 +66,7 @@ async function run(options: Options): Promise<void> {
     );
     if (contenders.length > 1) await compare(contenders, threads, prompt, options, cases, ratios, notes);
   }
-  if (only.test('conversation')) await converse(cases, ratios, notes);
+  if (only.test('conversation')) await converse(cases, ratios);
   printBench({ name: 'decode', cases, ratios, notes }, options.json ?? false);
 }
 
@@ -222,47 +222,26 @@ function report(
   }
 }
 
-/** Node: time to the first token of a first and a second turn, and memory from load to unload. */
-async function converse(cases: BenchCase[], ratios: Record<string, number>, notes: string[]): Promise<void> {
+/** Node: time to the first token of a first and a second turn. */
+async function converse(cases: BenchCase[], ratios: Record<string, number>): Promise<void> {
   const { ids } = await promptOf(520);
-  const resident = (): number => {
-    globalThis.gc?.();
-    return process.memoryUsage().rss / 1e6;
-  };
-  const start = resident();
-  const { decoder } = await openDecoder(existsSync(join(WORK, 'models', FOUR_BIT)) ? FOUR_BIT : undefined, {
-    context: 1024,
-  });
-  const loaded = resident();
+  const model = existsSync(join(WORK, 'models', FOUR_BIT)) ? FOUR_BIT : undefined;
+  const { decoder } = await openDecoder(model, { context: 1024 });
   const first: number[] = [];
   const second: number[] = [];
-  for (let conversation = 0; conversation < 10; conversation += 1) {
+  for (let conversation = 0; conversation < 3; conversation += 1) {
     const sequence = decoder.open();
     const timed = async (tokens: readonly number[]): Promise<number> => {
       const from = performance.now();
       await decoder.forward([{ sequence, tokens, logits: 'last' }]);
       return performance.now() - from;
     };
-    if (conversation < 3) {
-      first.push(await timed(ids.slice(0, 500)));
-      second.push(await timed(ids.slice(500, 520)));
-    } else {
-      await timed(ids.slice(0, 40));
-    }
+    first.push(await timed(ids.slice(0, 500)));
+    second.push(await timed(ids.slice(500, 520)));
     sequence.close();
   }
-  const used = resident();
-  const { totalBytes } = decoder.memory();
   await decoder.dispose();
   cases.push({ case: 'Node, first turn of 500 tokens, 1 thread', unit: 'ms to first token', samples: first });
   cases.push({ case: 'Node, second turn, 20 tokens more', unit: 'ms to first token', samples: second });
   ratios['first turn over second turn'] = median(first) / median(second);
-  notes.push(
-    `Node resident MB: ${start.toFixed(0)} at start, ${loaded.toFixed(0)} loaded, ${used.toFixed(0)} after 10 conversations; ` +
-      `the decoder's memory ${(totalBytes / 1e6).toFixed(0)}.`,
-  );
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  notes.push(
-    `After unload: ${resident().toFixed(0)} MB${globalThis.gc === undefined ? ' (run with --expose-gc)' : ''}.`,
-  );
 }

@@ -1,5 +1,5 @@
-// Owns putting an open decoder and a model's text files together into a generator, the tokenizer checked
-// against the golden file before anybody is answered. Opens no file and no network.
+// Owns putting a model's text files and its decoder together into a generator, the tokenizer checked against the
+// golden file before the decoder is opened. Opens no file and no network.
 import * as z from 'zod/mini';
 import { NearfieldError } from '../../errors.ts';
 import type { DecoderShape, Manifest } from '../../models.ts';
@@ -40,44 +40,42 @@ const configSchema = z.looseObject({
   bos_token: name,
   eos_token: name,
 });
+
 /**
- * Reads tokenizer, template and golden file, and is ready to answer. The decoder is checked already.
- * @throws model-unsupported, golden-mismatch; the decoder is disposed then
+ * Reads tokenizer, template and golden file, then opens the decoder, and is ready to answer. In this order, because what
+ * reading a vocabulary leaves behind is gone before the weights come. The decoder checks itself.
+ * @throws model-unsupported, golden-mismatch; whatever opening the decoder throws
  */
 export async function openGenerator(
-  decoder: Decoder,
+  openDecoder: () => Promise<Decoder>,
   manifest: ModelName,
   texts: ModelTexts,
   options: ModelGeneratorOptions = {},
 ): Promise<Generator> {
-  try {
-    const vocabulary = createVocabulary(texts.tokenizer);
-    const config = configOf(texts.config);
-    if (texts.golden !== undefined) checkTokenizer(parseDecoderGolden(texts.golden), vocabulary);
-    const template = createChatTemplate({
-      source: options.chatTemplate ?? templateOf(config),
-      vocabulary,
-      bosToken: nameOf(config.bos_token),
-      eosToken: nameOf(config.eos_token),
-      variables: options.templateVariables,
-    });
-    const endIds = new Set(manifest.decoder?.stopTokens ?? []);
-    const eos = vocabulary.idOf(nameOf(config.eos_token) ?? '');
-    if (eos !== undefined) endIds.add(eos);
-    const defaults = { ...manifest.sampling, ...options.defaults };
-    return createGenerator({
-      ...options,
-      defaults,
-      decoder,
-      vocabulary,
-      template,
-      model: manifest.id,
-      endIds,
-    });
-  } catch (error) {
-    await decoder.dispose();
-    throw error;
-  }
+  const vocabulary = createVocabulary(texts.tokenizer);
+  const config = configOf(texts.config);
+  if (texts.golden !== undefined) checkTokenizer(parseDecoderGolden(texts.golden), vocabulary);
+  const template = createChatTemplate({
+    source: options.chatTemplate ?? templateOf(config),
+    vocabulary,
+    bosToken: nameOf(config.bos_token),
+    eosToken: nameOf(config.eos_token),
+    variables: options.templateVariables,
+  });
+  const endIds = new Set(manifest.decoder?.stopTokens ?? []);
+  const eos = vocabulary.idOf(nameOf(config.eos_token) ?? '');
+  if (eos !== undefined) endIds.add(eos);
+  const defaults = { ...manifest.sampling, ...options.defaults };
+  const decoder = await openDecoder();
+  return createGenerator({
+    ...options,
+    defaults,
+    decoder,
+    vocabulary,
+    template,
+    model: manifest.id,
+    endIds,
+  });
 }
 
 type Config = z.infer<typeof configSchema>;

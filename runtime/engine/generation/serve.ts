@@ -87,8 +87,8 @@ async function open(
   };
   const allowed = rows.filter(({ id }) => backends?.includes(id) ?? true);
   const context = Math.min(options.context ?? DEFAULT_CONTEXT, manifest.maxTokens);
-  const decoder = await openDecoder(model, allowed, { ...options, context, choices });
-  return await openGenerator(decoder, manifest, texts, options);
+  const limits = { ...options, context, choices };
+  return await openGenerator(() => openDecoder(model, allowed, limits), manifest, texts, options);
 }
 
 /** Resolves once held. Released by the browser when this worker ends, however it ends. */

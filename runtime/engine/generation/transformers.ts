@@ -6,6 +6,7 @@ import type { GuardedFetch } from '../../types.ts';
 import type { Generator } from './generator.ts';
 import { type ModelGeneratorOptions, openGenerator } from './open.ts';
 import { createTransformersDecoder } from './transformers-decoder.ts';
+import type { Decoder } from './types.ts';
 
 export interface TransformersGeneratorOptions extends ModelGeneratorOptions {
   /** URL of the folder that holds the model's folder. */
@@ -37,24 +38,26 @@ export async function createTransformersGenerator(options: TransformersGenerator
   const texts = { tokenizer: await read('tokenizer.json'), config: await read('tokenizer_config.json') };
   const library = await load();
   const device = configure(library, options);
-  const opened = await library.AutoModelForCausalLM.from_pretrained(id, {
-    device,
-    dtype: options.dtype ?? 'q8',
-  }).catch((cause: unknown) => {
-    throw new NearfieldError('model-load-failed', `transformers.js could not open ${id}.`, { cause });
-  });
-  signal?.throwIfAborted();
-  const context = Math.min(
-    options.context ?? DEFAULT_CONTEXT,
-    config.max_position_embeddings ?? DEFAULT_CONTEXT,
-  );
-  const decoder = createTransformersDecoder(opened as never, library.Tensor as never, {
+  const most = config.max_position_embeddings ?? DEFAULT_CONTEXT;
+  const facts = {
     backend: `transformers-${device}`,
     vocab: config.vocab_size,
-    context,
-  });
+    context: Math.min(options.context ?? DEFAULT_CONTEXT, most),
+  };
+  const open = async (): Promise<Decoder> => {
+    const opened = await library.AutoModelForCausalLM.from_pretrained(id, {
+      device,
+      dtype: options.dtype ?? 'q8',
+    }).catch((cause: unknown) => {
+      throw new NearfieldError('model-load-failed', `transformers.js could not open ${id}.`, { cause });
+    });
+    const decoder = createTransformersDecoder(opened as never, library.Tensor as never, facts);
+    if (!signal?.aborted) return decoder;
+    await decoder.dispose();
+    throw signal.reason;
+  };
   const stopTokens = [config.eos_token_id ?? []].flat();
-  return await openGenerator(decoder, { id, decoder: { stopTokens } }, texts, options);
+  return await openGenerator(open, { id, decoder: { stopTokens } }, texts, options);
 }
 
 interface ModelConfig {

@@ -60,31 +60,29 @@ type Spelling = 'byte-level' | 'sentencepiece';
 export function createVocabulary(json: Uint8Array | string | object): Vocabulary {
   const file = parse(json);
   const withControl = build(file);
-  // Most prompts never need it.
-  let plain: HuggingFaceTokenizer | undefined;
+  const withoutNames = withoutControl(file, withControl);
   const added = file.added_tokens.filter(({ content }) => content !== '');
-  const names = withControl.get_vocab();
   const spelling = spellingOf(file);
-  const bytes = bytesTable(names, added, spelling);
+  const dropsFirstSpace = spelling === 'sentencepiece' && JSON.stringify(file.decoder).includes('"Strip"');
+  letGo(file, withControl);
+  const { size, bytesOf } = bytesTable(withControl, added, spelling);
   const controls = new Set(added.map(({ id }) => id));
   const ids = (tokenizer: HuggingFaceTokenizer, text: string): number[] =>
     text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids;
   return {
-    size: bytes.length,
+    size,
     added,
     encodeTemplate: (text) => ids(withControl, text),
     encodePlain(text) {
-      plain ??= withoutControl(file, withControl);
-      const tokenizer = plain;
-      const found = ids(tokenizer, text);
+      const found = ids(withoutNames, text);
       // A vocabulary may list a control token's name among its learned words; then letter by letter.
       if (!found.some((id) => controls.has(id))) return found;
-      return [...text].flatMap((letter) => ids(tokenizer, letter));
+      return [...text].flatMap((letter) => ids(withoutNames, letter));
     },
-    bytesOf: (id) => bytes[id],
-    idOf: (name) => names.get(name),
+    bytesOf,
+    idOf: (name) => withControl.token_to_id(name),
     nameOf: (id) => added.find((token) => token.id === id)?.content,
-    dropsFirstSpace: spelling === 'sentencepiece' && JSON.stringify(file.decoder).includes('"Strip"'),
+    dropsFirstSpace,
   };
 }
 
@@ -122,6 +120,16 @@ function withoutControl(file: TokenizerFile, whole: HuggingFaceTokenizer): Huggi
   }
 }
 
+/**
+ * The library keeps what it was built of, ten megabytes for a vocabulary of 49,152, and reads none of it again: a BPE
+ * model's merges are in its ranks, its words in its tables.
+ */
+function letGo(file: TokenizerFile, { model }: HuggingFaceTokenizer): void {
+  if (file.model.type !== 'BPE') return;
+  Object.assign(file.model, { vocab: {}, merges: [] });
+  if (model !== null && 'merges' in model) Object.assign(model, { merges: [] });
+}
+
 function spellingOf(file: TokenizerFile): Spelling {
   const decoder = JSON.stringify(file.decoder ?? null);
   if (decoder.includes('"ByteLevel"')) return 'byte-level';
@@ -132,19 +140,47 @@ function spellingOf(file: TokenizerFile): Spelling {
   );
 }
 
+/** All tokens' bytes one after another: an array a token would take ten times as much. */
 function bytesTable(
-  names: ReadonlyMap<string, number>,
+  tokenizer: HuggingFaceTokenizer,
   added: readonly AddedToken[],
   spelling: Spelling,
-): readonly (Uint8Array | undefined)[] {
+): Pick<Vocabulary, 'size' | 'bytesOf'> {
   const encoder = new TextEncoder();
-  const table: (Uint8Array | undefined)[] = [];
-  for (const [name, id] of names) {
-    table[id] = spelling === 'byte-level' ? byteLevelBytes(name) : sentencePieceBytes(name, encoder);
+  const room = new Uint8Array(256);
+  const extra = new Map(added.map((token) => [token.id, token]));
+  const size = Math.max(tokenizer.model?.vocab.length ?? 0, ...added.map(({ id }) => id + 1));
+  const starts = new Int32Array(size).fill(-1);
+  const ends = new Int32Array(size);
+  let all = new Uint8Array(size * 8);
+  let used = 0;
+  const bytesFor = (id: number): Uint8Array | undefined => {
+    const token = extra.get(id);
+    if (token !== undefined) return token.special ? undefined : encoder.encode(token.content);
+    const name = tokenizer.id_to_token(id);
+    if (name === undefined) return undefined;
+    return spelling === 'byte-level' ? byteLevelBytes(name, room) : sentencePieceBytes(name, encoder);
+  };
+  for (let id = 0; id < size; id += 1) {
+    const bytes = bytesFor(id);
+    if (bytes === undefined) continue;
+    if (used + bytes.length > all.length) all = enlarged(all, used + bytes.length);
+    all.set(bytes, used);
+    starts[id] = used;
+    used += bytes.length;
+    ends[id] = used;
   }
-  for (const token of added) table[token.id] = token.special ? undefined : encoder.encode(token.content);
-  // Holes would make the table sparse and slow.
-  return Array.from(table, (entry) => entry);
+  const kept = all.slice(0, used);
+  return {
+    size,
+    bytesOf: (id) => ((starts[id] ?? -1) < 0 ? undefined : kept.subarray(starts[id], ends[id])),
+  };
+}
+
+function enlarged(bytes: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(least, bytes.length * 2));
+  larger.set(bytes);
+  return larger;
 }
 
 function sentencePieceBytes(name: string, encoder: TextEncoder): Uint8Array {
@@ -166,9 +202,9 @@ const BYTE_OF_LETTER: ReadonlyMap<string, number> = new Map(
   })(),
 );
 
-/** Undefined where the name is no byte-level spelling, which makes it a token nobody can mean. */
-function byteLevelBytes(name: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(name.length);
+/** Undefined where the name is no byte-level spelling, which makes it a token nobody can mean. Written over `room`. */
+function byteLevelBytes(name: string, room: Uint8Array): Uint8Array | undefined {
+  const bytes = name.length <= room.length ? room.subarray(0, name.length) : new Uint8Array(name.length);
   for (let at = 0; at < name.length; at += 1) {
     const byte = BYTE_OF_LETTER.get(name[at]!);
     if (byte === undefined) return undefined;

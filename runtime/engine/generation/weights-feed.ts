@@ -1,8 +1,9 @@
 // Owns the weights' way from the page to its worker: parts asked for over a message port and handed over, a few in
-// flight and no more, so that neither side ever holds the file whole. Works wherever workers do: no stream is
-// transferred. Refuses to check anything: the worker hashes what it gets.
+// flight and no more, in buffers that go back and forth, so that neither side ever holds the file whole, nor as garbage.
+// Works wherever workers do: no stream is transferred. Refuses to check anything: the worker hashes what it gets.
 import { fromWireError, NearfieldError, toWireError } from '../../errors.ts';
-import { type FileSource, PIECE_BYTES } from '../../model-files/source.ts';
+import { PIECE_BYTES } from '../../model-files/read-through.ts';
+import type { FileSource } from '../../model-files/source.ts';
 import type { FromFeed, ToFeed } from './wire.ts';
 
 /** The part of a message port used here. */
@@ -18,6 +19,7 @@ const AHEAD = 3;
 /** The page's side. Ends with the returned function, whatever the worker still wants. */
 export function serveFeed(port: FeedPort<FromFeed, ToFeed>, source: FileSource): () => void {
   let reading: AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> | undefined;
+  const spares: ArrayBuffer[] = [];
   // One after the other, in the order asked.
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -25,10 +27,11 @@ export function serveFeed(port: FeedPort<FromFeed, ToFeed>, source: FileSource):
     try {
       if (message.type === 'start') {
         await reading?.return();
-        reading = pieces(source.parts());
+        reading = pieces(source.parts(), spares);
       } else if (message.type === 'settle') {
         port.postMessage({ type: 'settled', again: await source.settle(message.right) });
       } else {
+        if (message.spare?.byteLength === PIECE_BYTES) spares.push(message.spare);
         const next = (await reading?.next()) ?? { done: true, value: undefined };
         if (next.done) port.postMessage({ type: 'end' });
         else port.postMessage({ type: 'part', bytes: next.value }, [next.value.buffer]);
@@ -51,8 +54,10 @@ export function serveFeed(port: FeedPort<FromFeed, ToFeed>, source: FileSource):
 /** Parts of our own, of one size: a network's buffer may be somebody's else, and small ones cost a message each. */
 async function* pieces(
   parts: AsyncGenerator<Uint8Array, void, void>,
+  spares: ArrayBuffer[],
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  let piece = new Uint8Array(PIECE_BYTES);
+  const empty = () => new Uint8Array(spares.pop() ?? new ArrayBuffer(PIECE_BYTES));
+  let piece = empty();
   let filled = 0;
   for await (const part of parts) {
     for (let from = 0; from < part.byteLength; ) {
@@ -62,11 +67,11 @@ async function* pieces(
       from += some.byteLength;
       if (filled < PIECE_BYTES) continue;
       yield piece;
-      piece = new Uint8Array(PIECE_BYTES);
+      piece = empty();
       filled = 0;
     }
   }
-  if (filled > 0) yield piece.slice(0, filled);
+  if (filled > 0) yield piece.subarray(0, filled);
 }
 
 /** The worker's side: the page's file as a source of its own. */
@@ -74,9 +79,9 @@ export function feedSource(port: FeedPort<ToFeed, FromFeed>): FileSource {
   const waiting: { resolve(message: FromFeed): void }[] = [];
   port.onmessage = ({ data }) => waiting.shift()?.resolve(data);
 
-  const ask = (message: ToFeed): Promise<FromFeed> => {
+  const ask = (message: ToFeed, transfer: Transferable[] = []): Promise<FromFeed> => {
     const answered = new Promise<FromFeed>((resolve) => waiting.push({ resolve }));
-    port.postMessage(message);
+    port.postMessage(message, transfer);
     return answered;
   };
 
@@ -90,7 +95,8 @@ export function feedSource(port: FeedPort<ToFeed, FromFeed>): FileSource {
           if (answer.type === 'failed') throw fromWireError(answer.error);
           if (answer.type !== 'part') return;
           yield answer.bytes;
-          asked.push(ask({ type: 'next' }));
+          const spare = answer.bytes.buffer;
+          asked.push(ask({ type: 'next', spare }, [spare]));
         }
       } finally {
         // Answers to what was asked ahead come before those to whatever is asked later.

@@ -68,7 +68,8 @@ export type FromGenerator =
 /** The worker to the page: the weights from their start, their next part, or what came of them. */
 export type ToFeed =
   | { readonly type: 'start' }
-  | { readonly type: 'next' }
+  /** `spare`: a part's buffer that is done with, to be filled again. */
+  | { readonly type: 'next'; readonly spare?: ArrayBuffer | undefined }
   | { readonly type: 'settle'; readonly right: boolean };
 
 /** One answer to each `next` and each `settle`, in order. */

@@ -5,7 +5,7 @@ import { NearfieldError } from '../../errors.ts';
 import type { DecoderShape, Manifest } from '../../models.ts';
 import * as at from './decoder-layout.ts';
 
-/** Weights as they arrive: whole, or part by part. */
+/** Weights as they arrive: whole, or part by part; a part may be overwritten once the next is asked for. */
 export type WeightsSource = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /** I8: blocks of int8 codes. U8: blocks of four-bit codes. Both one-dimensional, packed. */
