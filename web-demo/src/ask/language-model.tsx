@@ -42,7 +42,7 @@ function Present(): JSX.Element {
           </span>
         )}
       </p>
-      {model.phase === 'loading' && <Loading />}
+      {model.phase === 'loading' && <LanguageModelLoading />}
       {model.phase === 'failed' && (
         <p class="note problem" role="alert">
           {model.error}
@@ -58,7 +58,7 @@ function Present(): JSX.Element {
   );
 }
 
-function Loading(): JSX.Element {
+export function LanguageModelLoading(): JSX.Element {
   const { runtime } = useApp();
   const { loadedBytes, totalBytes } = runtime.languageModel.state.value;
   const [here, of] = [loadedBytes, totalBytes].map((bytes) => formatBytes(bytes, locale.value));

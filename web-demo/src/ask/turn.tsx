@@ -9,6 +9,7 @@ import { formatBytes } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Markdown } from '../ui/markdown-view.tsx';
 import { Facts, UnfinishedFacts } from './facts.tsx';
+import { LanguageModelLoading } from './language-model.tsx';
 import { Sources } from './sources.tsx';
 
 export function TurnView({ turn }: { readonly turn: Turn }): JSX.Element {
@@ -85,7 +86,7 @@ function Working({ writing }: { readonly writing: boolean }): JSX.Element {
 
 function Failure({ turn }: { readonly turn: Turn }): JSX.Element {
   const { conversation } = useApp();
-  const key = errorKeyOf(turn.errorCode);
+  const key = errorKeyOf(turn);
   return (
     <div class="answer-empty" role="alert">
       <p>{t(`error.${key}`)}</p>
@@ -111,6 +112,8 @@ function Bring({ question }: { readonly question: string }): JSX.Element | null 
       </p>
     );
   }
+  // On a phone the panel that shows it is out of sight.
+  if (phase === 'loading') return <LanguageModelLoading />;
   if (phase !== 'idle') return null;
   const loadAndAsk = async (): Promise<void> => {
     await load();

@@ -116,7 +116,7 @@ export const en = {
   'chat.unload': 'Unload',
   'chat.placeholder': 'Ask anything',
   'facts.speed': 'Speed',
-  'facts.tokensPerSecond': '{rate} tokens/s, {n} in all',
+  'facts.tokensPerSecond': '{n} tokens, {rate}/s',
   'facts.title': 'How this was answered',
   'facts.first': 'First words',
   'facts.total': 'In all',

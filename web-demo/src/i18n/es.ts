@@ -112,7 +112,7 @@ export const es: Messages = {
   'chat.unload': 'Descargar de memoria',
   'chat.placeholder': 'Pregunta lo que quieras',
   'facts.speed': 'Velocidad',
-  'facts.tokensPerSecond': '{rate} tokens/s, {n} en total',
+  'facts.tokensPerSecond': '{n} tokens, {rate}/s',
   'facts.title': 'Cómo se respondió',
   'facts.first': 'Primeras palabras',
   'facts.total': 'En total',

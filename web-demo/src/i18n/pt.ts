@@ -110,7 +110,7 @@ export const pt: Messages = {
   'chat.unload': 'Libertar da memória',
   'chat.placeholder': 'Pergunte o que quiser',
   'facts.speed': 'Velocidade',
-  'facts.tokensPerSecond': '{rate} tokens/s, {n} no total',
+  'facts.tokensPerSecond': '{n} tokens, {rate}/s',
   'facts.title': 'Como foi respondido',
   'facts.first': 'Primeiras palavras',
   'facts.total': 'No total',

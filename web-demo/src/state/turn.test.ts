@@ -29,7 +29,13 @@ describe('a turn', () => {
       state: 'failed',
       errorCode: 'no-tier',
     });
-    expect(errorKeyOf(applyFailure(turn, new Error('x')).errorCode)).toBe('other');
+    expect(errorKeyOf(applyFailure(turn, new Error('x')))).toBe('other');
+  });
+
+  it('is said to be kept here by policy only where the person would have let it go', () => {
+    const denied = { ...turn, errorCode: 'egress-denied' };
+    expect(errorKeyOf({ ...denied, privacy: 'cloud' })).toBe('egress-denied');
+    expect(errorKeyOf({ ...denied, privacy: 'device' })).toBe('no-tier');
   });
 });
 

@@ -77,7 +77,11 @@ const ERROR_KEYS: Readonly<Record<string, ErrorKey>> = {
   'integrity-mismatch': 'model',
 };
 
-/** Which of the page's explanations fits an error code. */
-export function errorKeyOf(code: string | undefined): ErrorKey {
-  return ERROR_KEYS[code ?? ''] ?? 'other';
+/**
+ * Which of the page's explanations fits a turn that failed. A question that the person kept here was not stopped by
+ * policy: nothing here could answer it.
+ */
+export function errorKeyOf({ errorCode, privacy }: Pick<Turn, 'errorCode' | 'privacy'>): ErrorKey {
+  const key = ERROR_KEYS[errorCode ?? ''] ?? 'other';
+  return errorCode === 'egress-denied' && privacy === 'device' ? 'no-tier' : key;
 }
