@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { BackendId } from '../../types.ts';
 import { type DecoderModel, type DecoderRow, openDecoder } from './decoder-choice.ts';
 import { checkDecoder, type DecoderGolden, parseDecoderGolden, timeDecoder } from './decoder-golden.ts';
-import { referenceLogits, TINY, tinyTensors } from './tiny-llama.fixture.ts';
+import { referenceLogits, TINY, tinyTensors } from './fixtures/tiny-llama.ts';
 import type { Decoder, DecoderSequence } from './types.ts';
 
 const CONTEXT = 32;

@@ -3,10 +3,10 @@
 import { parseManifest } from '../../models.ts';
 import { shapeOf } from '../kernel/decoder-weights.ts';
 import { openOrtGpu } from '../ort-browser.ts';
+import { referenceLogits, TINY, tinyTensors } from './fixtures/tiny-llama.ts';
 import { createOrtDecoder } from './ort-decoder.ts';
 import type { GraphShape } from './ort-decoder-graph.ts';
 import { readOrtWeights } from './ort-weights.ts';
-import { referenceLogits, TINY, tinyTensors } from './tiny-llama.fixture.ts';
 import type { Decoder } from './types.ts';
 
 const CONTEXT = 64;
