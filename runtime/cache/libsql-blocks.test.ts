@@ -83,6 +83,9 @@ it('reads sealed blocks as blocks, and the rest as rows', async () => {
   expect(rowsRead()).toBe(1_100 - 2 * 512 + 1);
   expect(heads[3]).toMatchObject({ usedAtMs: 7, hits: 9 });
   expect(heads[600]).toMatchObject({ tags: ['new'] });
+  // A touch of what was put again does not make its row known.
+  await store.apply({ touch: [{ id: sampleEntry(600).id, usedAtMs: 8, hits: 2 }] });
+  expect((await allHeads(store))[600]).toMatchObject({ tags: ['new'], usedAtMs: 8, hits: 2 });
 });
 
 /** As a tool may that writes a table anew: the rows in their order, without gaps, and no trigger told. */
