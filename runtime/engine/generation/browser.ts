@@ -28,6 +28,7 @@ export interface BrowserGeneratorOptions extends PlainOptions, DecoderOptions {
 /** A language model in a worker, as the device tier uses it. */
 export interface BrowserGenerator {
   readonly model: string;
+  /** Where the last answer was computed; another one after a device was lost. */
   readonly backend: string;
   readonly context: number;
   can(request: ChatRequest): boolean;
@@ -89,7 +90,9 @@ export async function createBrowserGenerator(options: BrowserGeneratorOptions): 
 
   return {
     model: manifest.id,
-    backend: worker.backend,
+    get backend() {
+      return worker.backend;
+    },
     context: worker.context,
     can: () => open,
     async *stream(request, { signal, step }) {

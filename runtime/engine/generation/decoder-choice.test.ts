@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { NearfieldError } from '../../errors.ts';
+import type { Verdict } from '../../model-files/source.ts';
 import type { BackendId } from '../../types.ts';
 import { type DecoderModel, type DecoderRow, openDecoder } from './decoder-choice.ts';
 import { checkDecoder, type DecoderGolden, parseDecoderGolden, timeDecoder } from './decoder-golden.ts';
@@ -149,6 +151,70 @@ describe('which backend decodes', () => {
   test('none that computes rightly: the reason is given', async () => {
     const { rows, now } = world([{ id: 'kernel', ms: 1, seed: 3 }]);
     await expect(openDecoder(model, rows, { now })).rejects.toMatchObject({ code: 'golden-mismatch' });
+  });
+});
+
+describe('weights that are wrong', () => {
+  const opening = (verdicts: Verdict[], fails: number) => {
+    let created = 0;
+    const row = (id: BackendId): DecoderRow => ({
+      id,
+      available: () => true,
+      async create() {
+        created += 1;
+        if (created <= fails) throw new NearfieldError('model-load-failed', 'no header');
+        return plainDecoder(id, 1, () => {});
+      },
+    });
+    const opened = openDecoder({ ...model, verdict: async () => verdicts.shift() ?? 'right' }, [
+      row('kernel-threads'),
+      row('kernel'),
+    ]);
+    return { opened, created: () => created };
+  };
+
+  test('are read again where that brings others, on the same backend', async () => {
+    const { opened, created } = opening(['again'], 1);
+    expect((await opened).backend).toBe('kernel-threads');
+    expect(created()).toBe(2);
+  });
+
+  test('end the search: the next backend would read the same', async () => {
+    const { opened, created } = opening(['wrong'], 9);
+    await expect(opened).rejects.toMatchObject({ code: 'integrity-mismatch' });
+    expect(created()).toBe(1);
+  });
+
+  test('twice are wrong; right ones leave the fault with the backend', async () => {
+    await expect(opening(['again', 'again'], 9).opened).rejects.toMatchObject({ code: 'integrity-mismatch' });
+    expect((await opening(['right'], 1).opened).backend).toBe('kernel');
+  });
+});
+
+describe('a lost device', () => {
+  test('is opened once more, then the next backend takes its place', async () => {
+    const falls: string[] = [];
+    const { rows, opened, now } = world([
+      { id: 'ort-webgpu', ms: 1 },
+      { id: 'kernel', ms: 9 },
+    ]);
+    const onFall = (id: BackendId, error: unknown) =>
+      void falls.push(`${id} ${(error as { code: string }).code}`);
+    const decoder = await openDecoder(model, rows, { now, onFall });
+    const sequence = decoder.open();
+    const lose = () => {
+      const gpu = opened.filter(({ backend }) => backend === 'ort-webgpu').at(-1)!;
+      gpu.forward = () => Promise.reject(new NearfieldError('device-lost', 'gone'));
+    };
+    const backends: string[] = [];
+    for (const token of [3, 4, 5]) {
+      await decoder.forward([{ sequence, tokens: [token], logits: 'last' }]);
+      backends.push(decoder.backend);
+      lose();
+    }
+    expect(backends).toEqual(['ort-webgpu', 'ort-webgpu', 'kernel']);
+    expect(falls).toEqual(['ort-webgpu device-lost', 'ort-webgpu device-lost']);
+    expect(sequence.length).toBe(3);
   });
 });
 

@@ -8,6 +8,7 @@ import type { BackendId } from '../../types.ts';
 import type { WeightsSource } from '../kernel/decoder-weights.ts';
 import { type ChoiceStore, createLadder } from '../session.ts';
 import { checkDecoder, type DecoderGolden, timeDecoder } from './decoder-golden.ts';
+import { recoveringDecoder } from './decoder-recovery.ts';
 import type { Decoder } from './types.ts';
 
 /** A causal language model ready to be opened, more than once where backends are tried. */
@@ -48,15 +49,46 @@ export interface DecoderChoiceOptions extends DecoderLimits {
   readonly now?: (() => number) | undefined;
 }
 
-/** The fastest backend that computes this model rightly. @throws what the last row threw, or backend-unavailable */
+/** A device lost this often is not tried again while the model is open. */
+const MOST_LOSSES = 2;
+
+/**
+ * The fastest backend that computes this model rightly. Where its device is lost it is opened once more, then the next:
+ * sequences go on.
+ * @throws what the last row threw, or backend-unavailable
+ */
 export async function openDecoder(
   model: DecoderModel,
   rows: readonly DecoderRow[],
   options: DecoderChoiceOptions = {},
 ): Promise<Decoder> {
+  const able = await usable(rows);
+  const lost = new Map<string, number>();
+  return recoveringDecoder(await openBest(model, able, options), {
+    async reopen({ backend }) {
+      lost.set(backend, (lost.get(backend) ?? 0) + 1);
+      options.onFall?.(backend as BackendId, new NearfieldError('device-lost', `${backend} was lost.`));
+      const left = able.filter(({ id }) => (lost.get(id) ?? 0) < MOST_LOSSES);
+      // The load's signal and progress are the load's; nobody waits for a race between backends now.
+      const again = { ...options, signal: undefined, onProgress: undefined, choices: remembering(backend) };
+      return await openBest(model, left, again, 1);
+    },
+  });
+}
+
+/** Tries this one first. */
+function remembering(backend: string): ChoiceStore {
+  return { get: async () => backend, set: async () => undefined };
+}
+
+async function openBest(
+  model: DecoderModel,
+  able: readonly DecoderRow[],
+  options: DecoderChoiceOptions,
+  most: number = 2,
+): Promise<Decoder> {
   const { now = () => performance.now(), signal } = options;
   signal?.throwIfAborted();
-  const able = await usable(rows);
   let wrong: NearfieldError | undefined;
   const ladder = createLadder<Decoder>({
     rungs: able.map((row) => ({
@@ -74,7 +106,7 @@ export async function openDecoder(
     choiceKey: `decoder ${model.weightsHash} ${able.map(({ id }) => id).join(' ')} ${options.deviceKey ?? ''}`,
     choices: options.choices,
     // Two copies of a language model are worth holding for a moment only where one of them is on a GPU.
-    contenders: able.some(({ id }) => id === 'ort-webgpu') ? 2 : 1,
+    contenders: able.some(({ id }) => id === 'ort-webgpu') ? most : 1,
     openTimeoutMs: OPEN_MS,
     onFall: options.onFall,
   });

@@ -32,6 +32,7 @@ export interface GeneratorOptions
 
 export interface Generator {
   readonly model: string;
+  /** Where it computes now; another one after a device was lost. */
   readonly backend: string;
   /** Tokens a prompt and its answer may have together. */
   readonly context: number;
@@ -137,7 +138,9 @@ export function createGenerator(options: GeneratorOptions): Generator {
 
   return {
     model: options.model,
-    backend: decoder.backend,
+    get backend() {
+      return decoder.backend;
+    },
     context: decoder.context,
     can: () => disposed === undefined,
     stream,

@@ -1,7 +1,7 @@
 // Owns a decoder on ONNX Runtime's WebGPU: feeds, the caches that stay on the GPU, one run at a time.
 // The module and its device are handed in; nothing here may reach a network.
 import type { InferenceSession, Tensor, TensorConstructor, TensorFactory } from 'onnxruntime-web';
-import { NearfieldError } from '../../errors.ts';
+import { isNearfieldError, NearfieldError } from '../../errors.ts';
 import { gpuProvider, ortError } from '../ort.ts';
 import {
   buildDecoderGraph,
@@ -43,7 +43,7 @@ export async function createOrtDecoder(
   options: OrtDecoderOptions,
 ): Promise<Decoder> {
   const { model, external } = buildDecoderGraph(shape, tensors, options.context);
-  const session = await open(ort, options.device, model, external);
+  const session = await withLoss(open(ort, options.device, model, external), options.lost);
   const table = tensors.matrix('model.embed_tokens.weight');
   const weightBytes = external.reduce((sum, { data }) => sum + data.byteLength, table.codes.byteLength);
   return new OrtDecoder({ ort, session, shape, table, weightBytes, options });
@@ -169,7 +169,8 @@ class OrtDecoder implements Decoder {
       work.forEach(({ sequence }, at) => {
         sequence.truncate(before[at]!);
       });
-      throw signal?.aborted ? signal.reason : ortError(error);
+      if (signal?.aborted) throw signal.reason;
+      throw (await lossBehind(error, this.#parts.options.lost)) ?? ortError(error);
     }
   }
 
@@ -226,11 +227,9 @@ class OrtDecoder implements Decoder {
       ...Object.fromEntries(caches.map(([name, tensor]) => [`present.${name}`, tensor])),
     };
     const { lost } = this.#parts.options;
-    const running = this.#parts.session.run(feeds, fetches);
-    const { logits } = await (lost === undefined ? running : Promise.race([running, lost]));
+    const { logits } = await withLoss(this.#parts.session.run(feeds, fetches), lost);
     if (!read || logits === undefined) return new Float32Array(0);
-    const data = (await logits.getData(true)) as Float32Array;
-    return data;
+    return (await withLoss(logits.getData(true), lost)) as Float32Array;
   }
 
   #caches(sequence: Sequence): readonly (readonly [string, Tensor])[] {
@@ -252,6 +251,20 @@ class OrtDecoder implements Decoder {
     });
     return out;
   }
+}
+
+function withLoss<T>(work: Promise<T>, lost: Promise<never> | undefined): Promise<T> {
+  return lost === undefined ? work : Promise.race([work, lost]);
+}
+
+/** How long after a failure that it caused a loss may be told. Not measured. */
+const LOSS_MS = 200;
+
+/** A lost device fails what is under way in its own words, an aborted mapping for one, before it says that it is lost. */
+async function lossBehind(error: unknown, lost: Promise<never> | undefined): Promise<unknown> {
+  if (lost === undefined || isNearfieldError(error)) return undefined;
+  const soon = new Promise<undefined>((resolve) => setTimeout(resolve, LOSS_MS));
+  return await Promise.race([lost.catch((loss: unknown) => loss), soon]);
 }
 
 class Sequence implements DecoderSequence {

@@ -51,7 +51,7 @@ export function serveGenerator(
       step: (name, durationMs, facts) => port.postMessage({ type: 'step', id, name, durationMs, facts }),
     });
     for await (const part of parts) port.postMessage({ type: 'part', id, part });
-    return { type: 'done', id };
+    return { type: 'done', id, backend: generator.backend };
   }
 
   port.addEventListener('message', ({ data: message }) => {

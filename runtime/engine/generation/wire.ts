@@ -62,7 +62,13 @@ export type FromGenerator =
       readonly durationMs: number;
       readonly facts?: TraceStep['facts'];
     }
-  | { readonly type: 'done'; readonly id: number; readonly memory?: DecoderMemory | undefined }
+  | {
+      readonly type: 'done';
+      readonly id: number;
+      readonly memory?: DecoderMemory | undefined;
+      /** Where an answer was computed, at its end. */
+      readonly backend?: string | undefined;
+    }
   | { readonly type: 'failed'; readonly id: number; readonly error: WireError };
 
 /** The worker to the page: the weights from their start, their next part, or what came of them. */

@@ -7,6 +7,7 @@ import { serveFeed } from './weights-feed.ts';
 import type { DecoderOptions, FromGenerator, PlainOptions, ToGenerator } from './wire.ts';
 
 export interface GeneratorWorker {
+  /** Where it computed last. */
   readonly backend: string;
   readonly context: number;
   /** Every answer to one question, in order; leaving early aborts it. */
@@ -87,7 +88,9 @@ export async function openGeneratorWorker(options: OpenGeneratorWorkerOptions): 
     }
   }
 
+  let backend = '';
   worker.addEventListener('message', ({ data }: MessageEvent<FromGenerator>) => {
+    if ('backend' in data && data.backend !== undefined) backend = data.backend;
     const inbox = inboxes.get(data.id);
     inbox?.messages.push(data);
     inbox?.wake?.();
@@ -120,7 +123,9 @@ export async function openGeneratorWorker(options: OpenGeneratorWorkerOptions): 
       end(new NearfieldError('device-lost', 'The generator worker ended.')),
     );
     return {
-      backend: opened.backend,
+      get backend() {
+        return backend;
+      },
       context: opened.context,
       ask: (message, asking) => converse(message, asking),
       terminate: () => end(new NearfieldError('backend-unavailable', 'The language model was unloaded.')),
