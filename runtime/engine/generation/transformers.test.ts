@@ -4,27 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatRequest } from '../../types.ts';
-import { TINY_CAUSAL_VOCAB, tinyCausalOnnx } from './fixtures/tiny-causal-onnx.ts';
-import { TINY_TEMPLATE, tinyTokenizerJson } from './fixtures/tiny-tokenizer.ts';
+import { tinyCausalModel } from './fixtures/tiny-causal-model.ts';
 import type { Generator } from './generator.ts';
 import { createTransformersGenerator } from './transformers.ts';
 
 let folder = '';
 const asked: string[] = [];
 let generator: Generator;
-
-const CONFIG = {
-  model_type: 'llama',
-  architectures: ['LlamaForCausalLM'],
-  vocab_size: TINY_CAUSAL_VOCAB,
-  hidden_size: 1,
-  num_hidden_layers: 1,
-  num_attention_heads: 1,
-  num_key_value_heads: 1,
-  head_dim: 1,
-  max_position_embeddings: 512,
-  eos_token_id: 2,
-};
 
 const fetchFile = async (input: Request | URL | string): Promise<Response> => {
   const url = new URL(input instanceof Request ? input.url : input);
@@ -36,14 +22,8 @@ const fetchFile = async (input: Request | URL | string): Promise<Response> => {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nearfield-transformers-'));
   await mkdir(join(folder, 'tiny/onnx'), { recursive: true });
-  const files = {
-    'config.json': JSON.stringify(CONFIG),
-    'tokenizer.json': JSON.stringify(tinyTokenizerJson()),
-    'tokenizer_config.json': JSON.stringify({ chat_template: TINY_TEMPLATE, eos_token: '<|im_end|>' }),
-    'generation_config.json': '{}',
-    'onnx/model.onnx': tinyCausalOnnx(),
-  };
-  for (const [path, content] of Object.entries(files)) await writeFile(join(folder, 'tiny', path), content);
+  for (const [path, content] of Object.entries(tinyCausalModel()))
+    await writeFile(join(folder, 'tiny', path), content);
   generator = await createTransformersGenerator({
     baseUrl: pathToFileURL(folder),
     model: 'tiny',
