@@ -26,5 +26,7 @@ export const FORMATS: Readonly<Record<string, string>> = Object.freeze({
   ipv4: `^${BYTE}(\\.${BYTE}){3}$`,
   ipv6: `^(${GROUP}:){7}${GROUP}$`,
   hostname: `^${HOST}$`,
+  byte: '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$',
+  'json-pointer': '^(/[A-Za-z0-9_-]*)*$',
   uri: `^https?://${HOST}(:[1-9][0-9]{1,3})?(/${PATH})?(\\?${PATH})?$`,
 });

@@ -25,10 +25,10 @@ type Node =
   | { readonly kind: 'concat' | 'or'; readonly items: readonly Node[] }
   | { readonly kind: 'repeat'; readonly item: Node; readonly min: number; readonly max: number };
 
-const MAX_STATES = 6000;
+export const MAX_STATES = 6000;
 const MAX_CODE_POINT = 0x10ffff;
 /** What a JSON string can hold here: everything but lone surrogates and controls without a short escape. */
-const WRITABLE: readonly Range[] = [
+export const WRITABLE: readonly Range[] = [
   [8, 10],
   [12, 13],
   [0x20, 0xd7ff],
@@ -61,8 +61,8 @@ const LINE_ENDS: readonly Range[] = [
 const ANY: Node = { kind: 'set', ranges: [[0, MAX_CODE_POINT]] };
 const ANYTHING: Node = { kind: 'repeat', item: ANY, min: 0, max: Number.POSITIVE_INFINITY };
 
-/** @throws invalid-request naming the part that is not taken */
-export function compilePattern(source: string, at: string): Automaton {
+/** No lookarounds: pattern-looks.ts has those that can be had. @throws invalid-request naming the part that is not taken */
+export function compilePlain(source: string, at: string): Automaton {
   const letters = [...source];
   let index = 0;
   const peek = () => letters[index];
@@ -231,7 +231,7 @@ function complement(ranges: readonly Range[]): readonly Range[] {
   return gaps;
 }
 
-function intersect(a: readonly Range[], b: readonly Range[]): readonly Range[] {
+export function intersect(a: readonly Range[], b: readonly Range[]): readonly Range[] {
   return normalise(
     a.flatMap(([low, high]) =>
       b.flatMap(([from, to]): Range[] =>

@@ -5,7 +5,8 @@ import { choice, type Expression, later, sequence, terminal, text } from './expr
 import { FORMATS } from './formats.ts';
 import { COLON, COMMA, type Json, written } from './json.ts';
 import { createFreeNumberTerminal, createNumberTerminal } from './number-terminal.ts';
-import { compilePattern } from './pattern.ts';
+import { compilePattern } from './pattern-looks.ts';
+import { bothOf } from './pattern-sets.ts';
 import { createPatternWalk } from './pattern-walk.ts';
 import { createSchemaReader, type Facts, refuse, type SchemaNode, type SchemaType } from './schema-facts.ts';
 import { typeOf } from './schema-merge.ts';
@@ -78,12 +79,12 @@ export function schemaExpression(schema: unknown, at: string): Expression {
     const { additional, minProperties = 0, maxProperties = Number.POSITIVE_INFINITY, required } = facts;
     // Where properties are listed and nothing is said of others, there are none.
     const open = additional ?? (facts.properties.size === 0 ? ANY : NONE);
+    checkNames(facts);
     const names = new Map(facts.properties);
     for (const name of required) if (!names.has(name)) names.set(name, open);
     const entries = [...names].filter(([name, nodes]) => required.has(name) || possible(nodes));
     const others = possible(open) ? valueFor(open) : undefined;
-    const otherKey =
-      others && terminal(createStringTerminal(names.size > 0 ? { except: new Set(names.keys()) } : {})!);
+    const otherKey = others && keyOf(facts, names);
     const places = new Map<string, Expression>();
 
     /** After `count` keys, of which the listed ones before `index` were written or left out. */
@@ -124,6 +125,43 @@ export function schemaExpression(schema: unknown, at: string): Expression {
     return sequence(text('{'), from(0, 0));
   }
 
+  /** A key that is not listed; undefined where none can be. */
+  function keyOf(
+    { propertyNames, at: place }: Facts,
+    names: ReadonlyMap<string, unknown>,
+  ): Expression | undefined {
+    const except = names.size > 0 ? new Set(names.keys()) : undefined;
+    if (propertyNames === undefined) return terminal(createStringTerminal({ except })!);
+    const ways = reader.read(propertyNames).filter(({ types }) => types.has('string'));
+    const keys = ways.flatMap((way): (Expression | undefined)[] => {
+      if (way.values !== undefined) {
+        const words = way.values.filter((value) => typeof value === 'string' && fits(value, way));
+        return words.flatMap((word) =>
+          except?.has(word as string) ? [] : [text(JSON.stringify(word).slice(1))],
+        );
+      }
+      const bounds = boundsOf(way);
+      if (except !== undefined && bounds.pattern !== undefined) {
+        refuse(place, 'propertyNames with a pattern beside listed properties is not supported');
+      }
+      const made = createStringTerminal({ ...bounds, except });
+      return [made && terminal(made)];
+    });
+    const possibleKeys = keys.filter((key) => key !== undefined);
+    return possibleKeys.length === 0 ? undefined : choice(possibleKeys);
+  }
+
+  /** Listed names are names too. */
+  function checkNames({ propertyNames, properties, required, at: place }: Facts): void {
+    if (propertyNames === undefined) return;
+    const ways = reader.read(propertyNames);
+    for (const name of new Set([...properties.keys(), ...required])) {
+      if (!ways.some((way) => (way.values?.includes(name) ?? true) && fits(name, way))) {
+        refuse(place, `propertyNames does not take ${JSON.stringify(name)}, which is listed`);
+      }
+    }
+  }
+
   return valueFor([{ schema, at }]);
 }
 
@@ -140,16 +178,16 @@ function numberOf(facts: Facts, integer: boolean): Expression | undefined {
   return made && terminal(made);
 }
 
-function stringOf({ minLength, maxLength, patterns, at }: Facts): Expression | undefined {
-  if (patterns.length > 1) refuse(at, 'more than one pattern or format for a string is not supported');
-  const [pattern] = patterns;
-  const bounds: StringBounds = {
-    minLength,
-    maxLength,
-    pattern: pattern && createPatternWalk(compilePattern(pattern.source, pattern.at)),
-  };
-  const made = createStringTerminal(bounds);
+function stringOf(facts: Facts): Expression | undefined {
+  const made = createStringTerminal(boundsOf(facts));
   return made && sequence(text('"'), terminal(made));
+}
+
+function boundsOf({ minLength, maxLength, patterns, at }: Facts): StringBounds {
+  const tooLarge = () => refuse(at, 'patterns and formats that are too large together are not supported');
+  const [first, ...others] = patterns.map((pattern) => compilePattern(pattern.source, pattern.at));
+  const all = first && others.reduce((sum, other) => bothOf(sum, other, tooLarge), first);
+  return { minLength, maxLength, pattern: all && createPatternWalk(all) };
 }
 
 /** Does a listed value satisfy what is said beside the list? */

@@ -30,6 +30,7 @@ export interface Facts {
   readonly required: ReadonlySet<string>;
   /** For names not in `properties`; absent: not said. */
   readonly additional?: readonly SchemaNode[] | undefined;
+  readonly propertyNames?: readonly SchemaNode[] | undefined;
   readonly minProperties?: number | undefined;
   readonly maxProperties?: number | undefined;
   readonly prefixItems: readonly (readonly SchemaNode[])[];
@@ -64,11 +65,15 @@ const KEYWORDS: ReadonlySet<string> = new Set([
   ...['type', 'nullable', 'enum', 'const', '$ref', 'allOf', 'anyOf', 'oneOf', 'minimum', 'maximum'],
   ...['exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'pattern', 'format'],
   ...['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties', 'items'],
+  'propertyNames',
   ...['prefixItems', 'minItems', 'maxItems', 'uniqueItems'],
 ]);
 /** A schema that uses these and names no type means this one. */
 const IMPLIED: readonly (readonly [SchemaType, readonly string[]])[] = [
-  ['object', ['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties']],
+  [
+    'object',
+    ['properties', 'required', 'additionalProperties', 'propertyNames', 'minProperties', 'maxProperties'],
+  ],
   ['array', ['items', 'prefixItems', 'minItems', 'maxItems', 'uniqueItems']],
   ['string', ['minLength', 'maxLength', 'pattern', 'format']],
   ['number', ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']],
@@ -171,6 +176,7 @@ export function createSchemaReader(
       ),
       required: new Set(strings(schema.required, `${at}.required`)),
       additional: schema.additionalProperties === undefined ? undefined : [one('additionalProperties')],
+      propertyNames: schema.propertyNames === undefined ? undefined : [one('propertyNames')],
       prefixItems: list(schema.prefixItems, `${at}.prefixItems`).map((sub, index) => [
         { schema: sub, at: `${at}.prefixItems[${index}]` },
       ]),
@@ -185,9 +191,13 @@ export function createSchemaReader(
       found.push({ source: schema.pattern as string, at: `${at}.pattern` });
     }
     if (schema.format !== undefined) {
-      const source = patternOf(String(schema.format));
-      if (source === undefined) refuse(`${at}.format`, `format ${String(schema.format)} is not supported`);
-      else found.push({ source, at: `${at}.format` });
+      const format = String(schema.format);
+      const source = patternOf(format);
+      if (source !== undefined) found.push({ source, at: `${at}.format` });
+      // What a name nobody knows stands for is said by the pattern beside it.
+      else if (!Object.hasOwn(FREE_FORMATS, format) && schema.pattern === undefined) {
+        refuse(`${at}.format`, `format ${format} is not supported`);
+      }
     }
     return found;
   }
@@ -261,12 +271,32 @@ function numbersOf(schema: { readonly [key: string]: unknown }, at: string): Num
       refuse(`${at}.${name}`, `more than ${MAX_COUNT} is not supported`);
     }
   }
+  const bounds = FREE_FORMATS[String(schema.format)];
+  if (bounds !== undefined) {
+    found.minimum = Math.max(found.minimum ?? bounds[0], bounds[0]);
+    found.maximum = Math.min(found.maximum ?? bounds[1], bounds[1]);
+  }
   const { multipleOf } = found;
   if (multipleOf !== undefined && !(Number.isSafeInteger(multipleOf) && multipleOf > 0)) {
     refuse(`${at}.multipleOf`, 'only whole numbers are supported, for others do not divide exactly');
   }
   return found;
 }
+
+/** Formats that ask nothing of a text; those of numbers may ask for bounds. Source: OpenAPI 3.1 format registry. */
+const FREE_FORMATS: Readonly<Record<string, readonly [minimum: number, maximum: number] | undefined>> =
+  Object.freeze({
+    int32: [-(2 ** 31), 2 ** 31 - 1],
+    uint32: [0, 2 ** 32 - 1],
+    int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+    float: undefined,
+    double: undefined,
+    password: undefined,
+    binary: undefined,
+    path: undefined,
+    'file-path': undefined,
+    'directory-path': undefined,
+  });
 
 function list(value: unknown, at: string): readonly unknown[] {
   if (value === undefined) return [];

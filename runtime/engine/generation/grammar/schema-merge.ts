@@ -24,6 +24,7 @@ export function mergeFacts(a: Facts, b: Facts): Facts | undefined {
     properties: properties(a, b),
     required: new Set([...a.required, ...b.required]),
     additional: together(a.additional, b.additional),
+    propertyNames: together(a.propertyNames, b.propertyNames),
     minProperties: largest(a.minProperties, b.minProperties),
     maxProperties: smallest(a.maxProperties, b.maxProperties),
     prefixItems: prefixes(a, b),

@@ -21,6 +21,7 @@ export interface Terminal {
 export function createNumbering<T>(keyOf: (value: T) => string): {
   of(value: T): number;
   get(number: number): T;
+  size(): number;
 } {
   const values: T[] = [];
   const numbers = new Map<string, number>();
@@ -34,5 +35,6 @@ export function createNumbering<T>(keyOf: (value: T) => string): {
       return values.length - 1;
     },
     get: (number) => values[number]!,
+    size: () => values.length,
   };
 }
