@@ -3,6 +3,7 @@
 import { createSemanticCache, type Guard } from 'nearfield/cache';
 import { createMemoryCacheStore } from 'nearfield/cache/memory';
 import { createNodeGuard } from 'nearfield/engine/node';
+import { normaliseText } from '../../runtime/cache/keys.ts';
 import type { CachedAnswer } from '../../runtime/types.ts';
 import type { ScriptCommand } from '../cli.ts';
 import { openEngine, type TextEmbedder } from '../embedders.ts';
@@ -79,7 +80,8 @@ async function run(options: Options): Promise<void> {
   );
   const stream = toStream(rows, Number(options.limit), Number(options.repeats));
   const embedder = await openEngine(options.model);
-  await embedder.embed(stream.map(({ text }) => text));
+  // Both as they came and as the cache asks for them, so that no lookup waits for an embedding.
+  await embedder.embed(stream.flatMap(({ text }) => [text, normaliseText(text)]));
   const ways: Readonly<Record<string, readonly Outcome[]>> = {
     'word for word': await replayCache(stream, embedder, { exact: true }),
     'static 0.80': await replayStatic(stream, embedder, 0.8),
