@@ -174,7 +174,7 @@ describe('patterns', () => {
 
   it('that are too large together are refused in time', () => {
     const begun = performance.now();
-    const large = ['^a{0,2000}$', '^(a|b){0,900}$'].map((pattern) => ({ pattern }));
+    const large = ['^(a{0,70}b?){0,50}$', '^(b?a{0,60}){0,60}$'].map((pattern) => ({ pattern }));
     expect(() => grammars.json({ type: 'string', allOf: large }, 'schema')).toThrow('too large together');
     const left = { type: 'string', pattern: `^(?!(a|b)*a(a|b){18})x` };
     expect(() => grammars.json(left, 'schema')).toThrow('states');
