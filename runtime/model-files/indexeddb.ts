@@ -2,6 +2,7 @@
 // whole file or none. A file joined of parts stays in parts, for the browser would copy it. Works on the page and in workers.
 import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB } from 'idb';
 import { NearfieldError } from '../errors.ts';
+import { readThrough } from './read-through.ts';
 import type { ModelStore } from './store.ts';
 
 interface Schema extends DBSchema {
@@ -37,10 +38,14 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions = {}): Model
     id: 'indexeddb',
     get: (key) =>
       guarded(async (db) => {
-        const blob = await read(db.transaction('files').store, key);
-        return blob === undefined ? undefined : new Uint8Array(await blob.arrayBuffer());
+        const blob = await find(db.transaction('files').store, key);
+        return blob && new Uint8Array(await blob.arrayBuffer());
       }),
-    open: (key) => guarded((db) => read(db.transaction('files').store, key)),
+    read: (key) =>
+      guarded(async (db) => {
+        const blob = await find(db.transaction('files').store, key);
+        return blob && readThrough(blob.stream());
+      }),
     put: (key, bytes) => guarded((db) => replace(db, key, async () => new Blob([bytes]))),
     join: (key, parts) =>
       guarded((db) =>
@@ -56,7 +61,7 @@ export function createIndexedDbStore(options: IndexedDbStoreOptions = {}): Model
 }
 
 /** By reference: nothing is read yet. */
-async function read(files: Files, key: string): Promise<Blob | undefined> {
+async function find(files: Files, key: string): Promise<Blob | undefined> {
   const kept = await files.get(key);
   if (kept === undefined || kept instanceof Blob) return kept;
   const parts = await Promise.all(kept.parts.map((part) => files.get(part)));

@@ -1,5 +1,6 @@
 // Owns the store that forgets: for tests, private windows and processes that must leave no trace.
 import { NearfieldError } from '../errors.ts';
+import { PIECE_BYTES } from './read-through.ts';
 import type { ModelStore } from './store.ts';
 
 export interface MemoryStoreOptions {
@@ -16,9 +17,9 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): ModelStore 
     id: 'memory',
     // Copies in and out: a caller may transfer or overwrite its buffer.
     get: async (key) => entries.get(key)?.slice(),
-    async open(key) {
+    async read(key) {
       const bytes = entries.get(key);
-      return bytes === undefined ? undefined : new Blob([bytes]);
+      return bytes && piecesOf(bytes);
     },
     async put(key, bytes) {
       if (usedWithout(key) + bytes.byteLength > quotaBytes) {
@@ -39,4 +40,9 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): ModelStore 
     },
     keys: async () => [...entries.keys()],
   };
+}
+
+async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  for (let from = 0; from < bytes.byteLength; from += PIECE_BYTES)
+    yield bytes.slice(from, from + PIECE_BYTES);
 }

@@ -1,10 +1,21 @@
 // Owns keeping model files in a folder of a Node process. A file is written beside its place and renamed
 // into it, so that a crash leaves no half file under a key.
 import { randomUUID } from 'node:crypto';
-import { createReadStream, openAsBlob } from 'node:fs';
-import { access, appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import {
+  appendFile,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { NearfieldError } from '../errors.ts';
+import { PIECE_BYTES } from './read-through.ts';
 import type { ModelStore } from './store.ts';
 
 const TEMPORARY = '.tmp-';
@@ -34,13 +45,13 @@ export function createNodeFileStore(folder: string): ModelStore {
         throw failed(error);
       }
     },
-    async open(key) {
-      const path = place(key);
-      const there = await access(path).then(
-        () => true,
-        () => false,
-      );
-      return there ? await openAsBlob(path) : undefined;
+    async read(key) {
+      try {
+        return readPieces(await open(place(key)));
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return undefined;
+        throw failed(error);
+      }
     },
     put: (key, bytes) => replace(key, (temporary) => writeFile(temporary, bytes)),
     async join(key, parts) {
@@ -58,6 +69,20 @@ export function createNodeFileStore(folder: string): ModelStore {
       return names.filter((name) => !name.startsWith(TEMPORARY));
     },
   };
+}
+
+/** Through one buffer; closes the file at its end, or left early. */
+async function* readPieces(file: FileHandle): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    const buffer = new Uint8Array(PIECE_BYTES);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, PIECE_BYTES);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 function checked(key: string): string {

@@ -141,7 +141,7 @@ describe('a file from the network', () => {
   });
 
   test('is kept by a store that knows neither pieces nor parts', async () => {
-    const { open: _open, join: _join, ...plain } = createMemoryStore();
+    const { read: _read, join: _join, ...plain } = createMemoryStore();
     const { fetch, asked } = network();
     await drain(open(fetch, plain).file.parts());
     expect(await plain.keys()).toEqual([FILE.sha256]);
@@ -175,9 +175,11 @@ describe('a kept copy', () => {
 
   test('that the browser threw away under its reader counts as damaged', async () => {
     const store = createMemoryStore();
-    const gone = new Blob([BYTES]);
-    gone.stream = () => new ReadableStream({ pull: (controller) => controller.error(new Error('gone')) });
-    const { file } = open(network().fetch, { ...store, open: async () => gone });
+    async function* gone(): AsyncGenerator<Uint8Array, void, void> {
+      yield BYTES.slice(0, 100);
+      throw new Error('gone');
+    }
+    const { file } = open(network().fetch, { ...store, read: async () => gone() });
     await expect(drain(file.parts())).rejects.toMatchObject({ code: 'integrity-mismatch' });
     expect(await file.verdict()).toBe('again');
   });

@@ -60,7 +60,7 @@ export function createFileSource(
       const kept = await openKept(store, key);
       if (kept !== undefined) {
         reading = 'kept';
-        yield* piecesOf(kept, options.signal);
+        yield* untilItFails(kept, options.signal);
         return;
       }
       const download = openDownload({
@@ -98,32 +98,34 @@ export function createFileSource(
 }
 
 /** A store that can not give pieces gives the whole, which is then held beside its reader's copy. */
-async function openKept(store: ModelStore | undefined, key: string): Promise<Blob | undefined> {
+async function openKept(
+  store: ModelStore | undefined,
+  key: string,
+): Promise<AsyncGenerator<Uint8Array, void, void> | undefined> {
   if (store === undefined) return undefined;
   try {
-    if (store.open !== undefined) return await store.open(key);
+    if (store.read !== undefined) return await store.read(key);
     const bytes = await store.get(key);
-    return bytes && new Blob([bytes]);
+    return bytes && readThrough(new Blob([bytes]).stream());
   } catch {
     return undefined;
   }
 }
 
 /** One evicted under us ends early: it is not the right one then, and its reader says so. */
-async function* piecesOf(
-  blob: Blob,
+async function* untilItFails(
+  pieces: AsyncGenerator<Uint8Array, void, void>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const parts = readThrough(blob.stream());
   try {
     for (;;) {
-      const next = await parts.next().catch(() => undefined);
+      const next = await pieces.next().catch(() => undefined);
       signal?.throwIfAborted();
       if (next === undefined || next.done) return;
       yield next.value;
     }
   } finally {
-    await parts.return();
+    await pieces.return();
   }
 }
 

@@ -8,8 +8,11 @@
 export interface ModelStore {
   readonly id: string;
   get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** The same, to be read piece by piece from where it lies. A store without it has files read whole. */
-  open?(key: string): Promise<Blob | undefined>;
+  /**
+   * The same, piece by piece from where it lies; a piece is the reader's until it asks for the next. A store without it
+   * has files read whole.
+   */
+  read?(key: string): Promise<AsyncGenerator<Uint8Array, void, void> | undefined>;
   /** @throws quota-exceeded, storage-failed */
   put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /**
