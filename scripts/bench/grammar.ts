@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { compileFunction, constants } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { type Coverage, KEPT, REFUSED } from '../../runtime/engine/generation/fixtures/schema-coverage.ts';
 import { HAND_WRITTEN } from '../../runtime/engine/generation/fixtures/schemas.ts';
 import { createGrammars } from '../../runtime/engine/generation/grammar/grammars.ts';
 import { createVocabulary, type Vocabulary } from '../../runtime/engine/generation/vocabulary.ts';
@@ -60,6 +61,11 @@ export const command: ScriptCommand = {
           `${vocabulary.size} tokens; ${CASES.length} schemas; a mask at every token of a value, first in a fresh grammar, then again.`,
           'XGrammar prepares masks when it compiles, ours when a state is first met and keeps them.',
           ...[...refused].map((value) => `XGrammar refuses a value of its schema: ${value}`),
+          ...verdictNotes(
+            'ours',
+            await verdictsOf((schema, value) => takesOurs(vocabulary, end, schema, value)),
+          ),
+          ...verdictNotes('XGrammar', await verdictsOf(takesXGrammar(vocabulary, end))),
         ];
         printBench({ name: 'grammar', cases, ratios, notes }, options.json === true);
       });
@@ -126,6 +132,81 @@ async function measureXGrammar(vocabulary: Vocabulary, end: number, refused: Set
     }
   }
   return times;
+}
+
+/** `nullable` is OpenAPI's own. */
+const { nullable: _, ...JSON_SCHEMA } = KEPT;
+const COVERAGE: Coverage = { ...JSON_SCHEMA, ...REFUSED };
+
+/** What became of a keyword: kept to, refused by an error, ignored (takes what it forbids), or no use (takes nothing). */
+type Verdict = 'kept' | 'refused' | 'ignored' | 'no use';
+
+/** `takes` throws where the schema is refused. */
+async function verdictsOf(
+  takes: (schema: object, value: string) => boolean | Promise<boolean>,
+): Promise<ReadonlyMap<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  for (const [keyword, [schema, right, wrong]] of Object.entries(COVERAGE)) {
+    try {
+      const takesRight = await takes(schema, spaced(right));
+      const takesWrong = await takes(schema, spaced(wrong));
+      verdicts.set(keyword, !takesRight ? 'no use' : takesWrong ? 'ignored' : 'kept');
+    } catch {
+      verdicts.set(keyword, 'refused');
+    }
+  }
+  return verdicts;
+}
+
+/** As both sides write JSON: a blank after colons and commas. */
+function spaced(value: unknown): string {
+  return JSON.stringify(value).replace(/"(?:[^"\\]|\\.)*"|[:,]/g, (at) => (at.length > 1 ? at : `${at} `));
+}
+
+function takesOurs(vocabulary: Vocabulary, end: number, schema: object, value: string): boolean {
+  const grammars = createGrammars({ vocabulary, endIds: new Set([end]), vocab: vocabulary.size });
+  const grammar = grammars.json(schema, 'schema');
+  const state = grammar.nextText(grammar.start, value);
+  return state !== undefined && grammar.closing(state).length === 0;
+}
+
+/** By JSON Schema's own rules, which leave objects and lists open; its strict mode closes them. */
+function takesXGrammar(
+  vocabulary: Vocabulary,
+  end: number,
+): (schema: object, value: string) => Promise<boolean> {
+  const open = async () => {
+    const { GrammarCompiler, GrammarMatcher, TokenizerInfo } = await loadXGrammar();
+    const names = Array.from({ length: vocabulary.size }, (_, id) => vocabularyName(vocabulary, id));
+    const info = await TokenizerInfo.createTokenizerInfo(names, 'byte_level', false, vocabulary.size, [end]);
+    return { GrammarMatcher, compiler: await GrammarCompiler.createGrammarCompiler(info) };
+  };
+  let instance: ReturnType<typeof open> | undefined;
+  return async (schema, value) => {
+    instance ??= open();
+    const { GrammarMatcher, compiler } = await instance;
+    try {
+      const json = JSON.stringify(schema);
+      const compiled = await compiler.compileJSONSchema(json, true, undefined, undefined, false);
+      const matcher = await GrammarMatcher.createGrammarMatcher(compiled);
+      return vocabulary.encodePlain(value).every((id) => matcher.acceptToken(id)) && matcher.acceptToken(end);
+    } catch (error) {
+      // It refuses by aborting its WASM, which is of no use afterwards.
+      instance = undefined;
+      throw error;
+    }
+  };
+}
+
+function verdictNotes(side: string, verdicts: ReadonlyMap<string, Verdict>): readonly string[] {
+  const of = (verdict: Verdict) =>
+    [...verdicts].filter(([, found]) => found === verdict).map(([name]) => name);
+  const parts = (['kept', 'refused', 'ignored', 'no use'] as const).map((verdict) => {
+    const names = of(verdict);
+    const told = verdict === 'kept' || names.length === 0 ? '' : ` (${names.join(', ')})`;
+    return `${verdict} ${names.length}${told}`;
+  });
+  return [`Of ${verdicts.size} keywords ${side}: ${parts.join('; ')}.`];
 }
 
 /** Published as a script of the old kind in a package of the new: neither import nor require takes it in Node. */
