@@ -117,6 +117,14 @@ it('answers from a dropped file with its sentence marked, and sends nothing afte
   // The embedder's, the guard's and the tagger's golden file, and the heads: each model's last file.
   const LAST = /\/(golden|heads)\.json$/;
   await expect.poll(() => requests.filter((url) => LAST.test(url)).length, SLOW).toBe(4);
+  // Workers fetch their own code once their model is there; loaded is when a second brings nothing more.
+  await expect
+    .poll(async () => {
+      const before = requests.length;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return requests.length - before;
+    }, SLOW)
+    .toBe(0);
   const loaded = requests.length;
   const { answer, facts } = await ask(FEE);
   expect(answer).toContain('The yearly fee is 85 euros and is due on the first of March.');
