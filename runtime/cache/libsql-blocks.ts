@@ -19,6 +19,8 @@ export interface Blocks {
 }
 
 const PAGE_ROWS = 1_000;
+/** Fewer pages are fewer messages where the store is in a worker; four blocks are about a megabyte. */
+const PAGE_BLOCKS = 4;
 /** Ids that ended a page lately, and where they lay: the row itself may be gone by now. */
 const MOST_ENDS = 32;
 /** Durable Objects hold at most 2 MB in a value. A block of longer texts stays rows. */
@@ -37,13 +39,20 @@ const BLOCK_SQL = `
       WHERE place > block * ${BLOCK_ROWS} AND place <= (block + 1) * ${BLOCK_ROWS})
   FROM cache_blocks WHERE block = ? AND token IS NOT NULL AND length(data) > 0`;
 
+interface Page {
+  readonly heads: readonly EntryHead[];
+  /** The place it reaches to. */
+  readonly end: number;
+}
+
 /** Where its hits are null the row changed, and is read anew. */
 type Amended = readonly [place: number, usedAtMs: number | null, hits: number | null];
 
 export function createBlocks(port: SqlPort): Blocks {
   const ends = new Map([['', 0]]);
   /** Numbers of blocks that had a copy when last looked; the copy itself is asked for again. */
-  let sealed: readonly number[] | undefined;
+  let sealed: readonly number[] = [];
+  let hasLooked = false;
 
   const first = async (sql: string, args: readonly SqlValue[] = []): Promise<SqlValue[] | undefined> =>
     (await port.run([{ sql, args }]))[0]?.[0];
@@ -90,24 +99,35 @@ export function createBlocks(port: SqlPort): Blocks {
     ]);
   }
 
-  async function readPage(place: number): Promise<HeadBlock & { readonly end: number }> {
+  async function readPage(place: number): Promise<Page> {
     for (let after = place; ; ) {
-      const next = sealed?.find((block) => block * BLOCK_ROWS >= after);
-      if (next !== undefined && next * BLOCK_ROWS === after) {
-        const heads = await readBlock(next);
-        const end = after + BLOCK_ROWS;
-        if (heads === undefined) sealed = sealed?.filter((block) => block !== next);
-        else if (heads.length > 0) return { places: [], heads, end };
-        else after = end;
-        continue;
-      }
-      const upTo = next === undefined ? Number.MAX_SAFE_INTEGER : next * BLOCK_ROWS;
-      const page = await readRows(port, { after, upTo, limit: PAGE_ROWS });
-      const end = page.places.at(-1);
-      if (end !== undefined) return { ...page, end };
-      if (next === undefined) return { ...page, end: after };
-      after = upTo;
+      const next = sealed.find((block) => block * BLOCK_ROWS >= after);
+      const from = next === undefined ? Number.MAX_SAFE_INTEGER : next * BLOCK_ROWS;
+      const page = from === after ? await readSome(next!) : await readBetween(after, from);
+      if (page.heads.length > 0 || page.end === Number.MAX_SAFE_INTEGER) return page;
+      after = page.end;
     }
+  }
+
+  /** Sealed blocks that follow one another. Ends where it began when the first can not be believed. */
+  async function readSome(from: number): Promise<Page> {
+    const heads: EntryHead[] = [];
+    let block = from;
+    while (block < from + PAGE_BLOCKS && sealed.includes(block)) {
+      const found = await readBlock(block);
+      if (found === undefined) {
+        sealed = sealed.filter((each) => each !== block);
+        break;
+      }
+      heads.push(...found);
+      block += 1;
+    }
+    return { heads, end: block * BLOCK_ROWS };
+  }
+
+  async function readBetween(after: number, upTo: number): Promise<Page> {
+    const { heads, places } = await readRows(port, { after, upTo, limit: PAGE_ROWS });
+    return { heads, end: places.at(-1) ?? upTo };
   }
 
   async function seal(block: number): Promise<void> {
@@ -148,7 +168,8 @@ export function createBlocks(port: SqlPort): Blocks {
 
   return {
     async heads(after) {
-      if (after === '' || sealed === undefined) sealed = await readSealed();
+      if (after === '' || !hasLooked) sealed = await readSealed();
+      hasLooked = true;
       const { heads, end } = await readPage(await placeOf(after));
       const last = heads.at(-1);
       if (last !== undefined) ends.set(last.id, end);

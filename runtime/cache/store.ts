@@ -72,13 +72,15 @@ export interface CacheStore {
   close(): Promise<void>;
 }
 
-/** Every entry, page by page. */
+/** Every entry, page by page. The next page is on its way while one is looked at. */
 export async function* allPages(store: CacheStore): AsyncIterable<readonly EntryHead[]> {
-  for (let after = ''; ; ) {
-    const page = await store.heads(after);
+  for (let next = store.heads(''); ; ) {
+    const page = await next;
     const last = page.at(-1);
     if (last === undefined) return;
+    next = store.heads(last.id);
+    // Whoever stops here asks no more for it.
+    next.catch(() => undefined);
     yield page;
-    after = last.id;
   }
 }
