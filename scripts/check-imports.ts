@@ -46,8 +46,8 @@ const RULES: readonly Rule[] = [
   {
     files: /^runtime\/model-files\//,
     own: folder('model-files'),
-    packages: /^(idb|zod(\/mini)?|node:.*)$/,
-    says: 'model-files/ imports leaves and itself; idb for IndexedDB',
+    packages: /^(idb|@noble\/hashes\/sha2\.js|zod(\/mini)?|node:.*)$/,
+    says: 'model-files/ imports leaves and itself; idb for IndexedDB, noble's SHA-256 for streams',
   },
   {
     files: /^runtime\/policy\//,

@@ -1,11 +1,12 @@
 // Owns a model file as a stream: the kept copy piece by piece from where it lies, else the network with checkpoints
 // on the way, and what becomes of it once its reader knows whether the bytes were right. Never holds the file whole.
+import { sha256 } from '@noble/hashes/sha2.js';
 import { NearfieldError } from '../errors.ts';
+import { toHex } from '../hash.ts';
 import type { LoadEvent, ModelFile } from '../models.ts';
 import type { GuardedFetch } from '../types.ts';
 import { type Download, openDownload, type Sleep } from './download.ts';
 import { readThrough } from './read-through.ts';
-import { createSha256, type Sha256 } from './sha256.ts';
 import type { ModelStore } from './store.ts';
 
 /** A file to be read from its start, any number of times, one reader at a time. */
@@ -146,14 +147,14 @@ export function verifiedFile(source: FileSource, file: ModelFile): VerifiedFile 
   let verdict: Verdict = 'unread';
   let reading: AsyncGenerator<Uint8Array, void, void> | undefined;
 
-  async function* hashed(hash: Sha256): AsyncGenerator<Uint8Array, void, void> {
+  async function* hashed(hash: ReturnType<typeof sha256.create>): AsyncGenerator<Uint8Array, void, void> {
     let bytes = 0;
     for await (const part of source.parts()) {
       hash.update(part);
       bytes += part.byteLength;
       yield part;
     }
-    const actual = hash.hex();
+    const actual = toHex(hash.digest());
     const right = bytes === file.bytes && actual === file.sha256;
     const again = await source.settle(right);
     verdict = right ? 'right' : again ? 'again' : 'wrong';
@@ -163,7 +164,7 @@ export function verifiedFile(source: FileSource, file: ModelFile): VerifiedFile 
   /** Leaving it leaves the reading where it stands. */
   async function* parts(): AsyncGenerator<Uint8Array, void, void> {
     verdict = 'unread';
-    const own = hashed(createSha256());
+    const own = hashed(sha256.create());
     reading = own;
     for (let next = await own.next(); !next.done; next = await own.next()) yield next.value;
   }
