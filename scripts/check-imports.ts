@@ -47,7 +47,7 @@ const RULES: readonly Rule[] = [
     files: /^runtime\/model-files\//,
     own: folder('model-files'),
     packages: /^(idb|@noble\/hashes\/sha2\.js|zod(\/mini)?|node:.*)$/,
-    says: 'model-files/ imports leaves and itself; idb for IndexedDB, noble's SHA-256 for streams',
+    says: 'model-files/ imports leaves and itself; idb for IndexedDB, SHA-256 of streams by @noble/hashes',
   },
   {
     files: /^runtime\/policy\//,
