@@ -140,7 +140,7 @@ async function* hashedParts(
   let bytes = 0;
   const handle = await open(path);
   try {
-    // One buffer for all of it: a stream's are garbage that piled up to twice the model before it was collected.
+    // One buffer for all of it, so that nothing is left to collect.
     const buffer = new Uint8Array(READ_BYTES);
     for (;;) {
       signal?.throwIfAborted();
