@@ -121,3 +121,15 @@ it('drops a damaged copy and fetches it again, and refuses what the network give
   expect(await open('wrong')).toBe('integrity-mismatch');
   expect(await onPage((page) => page.kept())).not.toContain(key);
 });
+
+it('leaves nothing of a load that was aborted', async () => {
+  const { ended, kept } = await test.page.evaluate(
+    ([url, bytes]) => {
+      const { nearfieldGenerator: page } = globalThis as unknown as { nearfieldGenerator: GeneratorPage };
+      return page.abortLoad(url, bytes);
+    },
+    [`${base}/good/manifest.json`, 9 * MIB] as const,
+  );
+  expect(ended).toBe('AbortError');
+  expect(kept.filter((name) => name.startsWith(key))).toEqual([]);
+});
