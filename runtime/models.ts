@@ -27,6 +27,8 @@ export interface ModelFile {
   readonly bytes: number;
   /** Lower-case hex. */
   readonly sha256: string;
+  /** Hashes of the file's pieces, `bytes` long each but the last: large files are checked by them as they come. */
+  readonly pieces?: { readonly bytes: number; readonly sha256: readonly string[] } | undefined;
 }
 
 /** How positions' frequencies are stretched. Source: Hugging Face's `rope_scaling`, types linear and llama3. */
@@ -98,12 +100,22 @@ export interface Manifest {
   readonly data?: unknown;
 }
 
-const fileSchema: z.ZodMiniType<ModelFile> = z.object({
-  path: relativePath,
-  role: z.enum(['weights', 'tokenizer', 'golden', 'config', 'labels', 'data', 'notice', 'other']),
-  bytes: z.int().check(z.nonnegative()),
-  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits')),
-});
+const digest: z.ZodMiniString = z.string().check(z.regex(/^[0-9a-f]{64}$/, '64 lower-case hex digits'));
+
+const fileSchema: z.ZodMiniType<ModelFile> = z
+  .object({
+    path: relativePath,
+    role: z.enum(['weights', 'tokenizer', 'golden', 'config', 'labels', 'data', 'notice', 'other']),
+    bytes: z.int().check(z.nonnegative()),
+    sha256: digest,
+    pieces: z.optional(z.object({ bytes: positive, sha256: z.array(digest) })),
+  })
+  .check(
+    z.refine(({ bytes, pieces }) => !pieces || pieces.sha256.length === Math.ceil(bytes / pieces.bytes), {
+      message: 'as many hashes of pieces as the file has pieces',
+      path: ['pieces'],
+    }),
+  );
 
 const ropeScalingSchema: z.ZodMiniType<RopeScaling> = z.discriminatedUnion('type', [
   z.object({ type: z.literal('linear'), factor: z.number().check(z.positive()) }),

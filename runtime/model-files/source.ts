@@ -1,10 +1,9 @@
 // Owns a model file as a stream: the kept copy piece by piece from where it lies, else the network with checkpoints
 // on the way, and what becomes of it once its reader knows whether the bytes were right. Never holds the file whole.
-import { sha256 } from '@noble/hashes/sha2.js';
 import { NearfieldError } from '../errors.ts';
-import { toHex } from '../hash.ts';
 import type { LoadEvent, ModelFile } from '../models.ts';
 import type { GuardedFetch } from '../types.ts';
+import { createByteCheck } from './byte-check.ts';
 import { type Download, openDownload, type Sleep } from './download.ts';
 import { readThrough } from './read-through.ts';
 import type { ModelStore } from './store.ts';
@@ -147,24 +146,22 @@ export function verifiedFile(source: FileSource, file: ModelFile): VerifiedFile 
   let verdict: Verdict = 'unread';
   let reading: AsyncGenerator<Uint8Array, void, void> | undefined;
 
-  async function* hashed(hash: ReturnType<typeof sha256.create>): AsyncGenerator<Uint8Array, void, void> {
-    let bytes = 0;
+  async function* checked(): AsyncGenerator<Uint8Array, void, void> {
+    const check = createByteCheck(file);
     for await (const part of source.parts()) {
-      hash.update(part);
-      bytes += part.byteLength;
+      await check.add(part);
       yield part;
     }
-    const actual = toHex(hash.digest());
-    const right = bytes === file.bytes && actual === file.sha256;
-    const again = await source.settle(right);
-    verdict = right ? 'right' : again ? 'again' : 'wrong';
-    if (!right) throw mismatch(file, `${bytes} of ${actual}`);
+    const wrong = await check.end();
+    const again = await source.settle(wrong === undefined);
+    verdict = wrong === undefined ? 'right' : again ? 'again' : 'wrong';
+    if (wrong !== undefined) throw mismatch(file, wrong);
   }
 
   /** Leaving it leaves the reading where it stands. */
   async function* parts(): AsyncGenerator<Uint8Array, void, void> {
     verdict = 'unread';
-    const own = hashed(sha256.create());
+    const own = checked();
     reading = own;
     for (let next = await own.next(); !next.done; next = await own.next()) yield next.value;
   }

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+PIECE_BYTES = 4 * 2**20
+"""The manifest has a hash for each: a page checks them as they come, by the platform's own SHA-256."""
+
 GOLDEN_TEXTS = [
     "The capital of France is",
     "<|im_start|>user\nName three colours of the rainbow.<|im_end|>\n<|im_start|>assistant\n",
@@ -83,6 +86,17 @@ def as_list(value: object) -> list[int]:
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
+def hashes(path: Path) -> dict[str, object]:
+    """Size and SHA-256 of a file; of its pieces too where it has several."""
+    whole, pieces, size = hashlib.sha256(), [], path.stat().st_size
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            whole.update(piece)
+            pieces.append(hashlib.sha256(piece).hexdigest())
+    out: dict[str, object] = {"bytes": size, "sha256": whole.hexdigest()}
+    return {**out, "pieces": {"bytes": PIECE_BYTES, "sha256": pieces}} if len(pieces) > 1 else out
+
+
 def write_manifest(
     folder: Path,
     config: Mapping[str, object],
@@ -91,11 +105,7 @@ def write_manifest(
     roles: Mapping[str, str],
     card: Mapping[str, object],
 ) -> None:
-    files = []
-    for path, role in roles.items():
-        with (folder / path).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        files.append({"path": path, "role": role, "bytes": (folder / path).stat().st_size, "sha256": digest})
+    files = [{"path": path, "role": role, **hashes(folder / path)} for path, role in roles.items()]
     heads = config["num_attention_heads"]
     first = "model.layers.0.self_attn"
     manifest = {
