@@ -41,6 +41,18 @@ describe.each(ENCODERS)('%s', (model) => {
     expect(ci95.spearman_en![0]).toBeLessThan(metrics.spearman_en!);
   });
 
+  test('duplicates: questions that ask the same come before those on the same subject', async () => {
+    const { metrics, n } = await evaluate(
+      'duplicates',
+      '--data',
+      `${SAMPLES}/duplicates.jsonl`,
+      '--model',
+      model,
+    );
+    expect(n).toBe(24);
+    expect(metrics.average_precision).toBeGreaterThan(0.9);
+  });
+
   test('retrieval: the document that answers comes first', async () => {
     const data = ['--data', `${SAMPLES}/retrieval-docs.jsonl`, '--model', model];
     const { metrics } = await evaluate(
