@@ -17,9 +17,14 @@ const golden = parseGolden(
   readFileSync(new URL('../../models/all-minilm-l6-v2/golden.json', import.meta.url)),
 );
 
-const shortest = golden.inputIds
-  .map((ids, at) => ({ ids, text: golden.texts[at]!, embedding: golden.embeddings[at]!, at }))
-  .reduce((best, entry) => (entry.ids.length < best.ids.length ? entry : best));
+const shortestOf = ({ inputIds, texts, embeddings }: typeof golden) =>
+  inputIds
+    .map((ids, at) => ({ ids, text: texts[at]!, embedding: embeddings[at]!, at }))
+    .reduce((best, entry) => (entry.ids.length < best.ids.length ? entry : best));
+const shortest = shortestOf(golden);
+const student = parseGolden(
+  readFileSync(new URL('../../models/nearfield-embed/golden.json', import.meta.url)),
+);
 
 /** Node's vectors: from ONNX Runtime, and from the kernel. */
 let reference: readonly Float32Array[];
@@ -40,11 +45,11 @@ async function embedInNode(id: BackendId): Promise<readonly Float32Array[]> {
   return embeddings;
 }
 
-/** The real model with the shortest golden text alone: a software GPU takes seconds for each token. */
-function briefModel(): TinyModel {
-  const folder = new URL('../../models/all-minilm-l6-v2/', import.meta.url);
+/** A real model with its shortest golden text alone: a software GPU takes seconds for each token. */
+function briefModel(id: string): TinyModel {
+  const folder = new URL(`../../models/${id}/`, import.meta.url);
   const manifest = parseManifest(JSON.parse(readFileSync(new URL('manifest.json', folder), 'utf8')));
-  const { text, ids, embedding } = shortest;
+  const { text, ids, embedding } = shortestOf(parseGolden(readFileSync(new URL('golden.json', folder))));
   const brief = new TextEncoder().encode(
     JSON.stringify({ texts: [text], inputIds: [ids], embeddings: [embedding] }),
   );
@@ -62,12 +67,15 @@ function briefModel(): TinyModel {
 /** Models by folder, from another origin; the graph of `broken` is no graph. */
 async function serveTiny(): Promise<{ base: string; close(): void }> {
   const good = tinyModel();
+  const fourBits = briefModel('nearfield-embed');
+  expect(fourBits.manifest.embedding?.bits).toBe(4);
   const junk = new Uint8Array(1870).fill(7);
   const sha256 = createHash('sha256').update(junk).digest('hex');
   const listed = good.manifest.files.map((file) => (file.role === 'weights' ? { ...file, sha256 } : file));
   const models: Readonly<Record<string, TinyModel>> = {
     good,
-    brief: briefModel(),
+    brief: briefModel('all-minilm-l6-v2'),
+    student: fourBits,
     broken: {
       manifest: { ...good.manifest, files: listed },
       files: new Map(good.files).set('model.onnx', junk),
@@ -259,6 +267,22 @@ describe('WebGPU', () => {
     expect(similarity).toBeGreaterThanOrEqual(0.999);
     await call(target, 'dispose');
   });
+
+  test.each(['ort-webgpu', 'ort-wasm', 'kernel'] as const)(
+    'a word table of four bits reads alike: %s',
+    async (id) => {
+      expect(
+        await call(target, 'open', { manifest: `${tiny.base}/student/manifest.json`, backends: [id] }),
+      ).toBe(id);
+      const { text, embedding } = shortestOf(student);
+      const run = await call(target, 'embed', [text]);
+      expect(run.falls).toEqual([]);
+      expect(
+        cosine(Float32Array.from(embedding), Float32Array.from(run.embeddings[0]!)),
+      ).toBeGreaterThanOrEqual(0.99);
+      await call(target, 'dispose');
+    },
+  );
 
   test('a lost device falls to WASM and the request is replayed', async () => {
     await call(target, 'open', {
