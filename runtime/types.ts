@@ -461,18 +461,12 @@ export interface TokenEncoder {
   dispose(): Promise<void>;
 }
 
-export interface TagOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Scores of windows already read; one map for the forms of one text, so that what they share is read once. */
-  readonly seen?: Map<string, Float32Array> | undefined;
-}
-
 /** Finds names, places, dates and numbers in text people really write. */
 export interface Tagger {
   /** Manifest id. */
   readonly model: string;
   /** Spans in order, none overlapping another; their source is `model:<id>`. */
-  tag(text: string, options?: TagOptions): Promise<readonly Span[]>;
+  tag(text: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly Span[]>;
   dispose(): Promise<void>;
 }
 

@@ -31,10 +31,9 @@ export function createTaggerDetector(options: TaggerDetectorOptions): Detector {
     id: 'tagger',
     async detect(text, { signal }) {
       const spans: Span[] = [];
-      const seen = new Map<string, Float32Array>();
       for (const view of await readableViews(text)) {
         if (countWords(view.text) < MIN_LETTERS) continue;
-        for (const span of await tagger.tag(view.text, { signal, seen })) {
+        for (const span of await tagger.tag(view.text, { signal })) {
           if (!wanted(span) || isPlaceholder(view.text, span)) continue;
           const score = Math.min(span.score, MAX_SCORE);
           // A guess is redacted; only a pattern's secret keeps the whole request here.

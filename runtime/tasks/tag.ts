@@ -60,9 +60,9 @@ export function createTagger(options: TaggerOptions): Tagger {
   };
   return {
     model: encoder.model,
-    async tag(text, { signal, seen = new Map() } = {}) {
+    async tag(text, { signal } = {}) {
       signal?.throwIfAborted();
-      return await tagText(text, { ...reading, source, signal, seen });
+      return await tagText(text, { ...reading, source, signal });
     },
     dispose: () => encoder.dispose(),
   };
@@ -76,80 +76,41 @@ interface Reading {
   readonly ages: boolean;
   readonly source: string;
   readonly signal: AbortSignal | undefined;
-  readonly seen: Map<string, Float32Array>;
 }
 
 async function tagText(text: string, reading: Reading): Promise<readonly Span[]> {
   const tokens = reading.tokenizer.tokenize(text);
-  const windows = toWindows(tokens, cutWindows(text, tokens, reading.labels.window));
-  await readNew(windows, reading);
-  const shape = { kinds: reading.labels.kinds.length, width: reading.encoder.dims, bias: reading.bias };
-  return windows.flatMap(({ key, start, end }) =>
-    decodeWindow(reading.seen.get(key)!, tokens, start, end, shape).flatMap(
-      (run) => toSpan(run, tokens, reading) ?? [],
-    ),
-  );
+  const windows = cutWindows(text, tokens, reading.labels.window);
+  const spans: Span[] = [];
+  for (let first = 0; first < windows.length - 1; ) {
+    let last = first + 1;
+    while (last < windows.length - 1 && windows[last + 1]! - windows[first]! <= BATCH_TOKENS) last += 1;
+    if (first > 0) await breathe(reading.signal);
+    spans.push(...(await tagWindows(tokens, windows.slice(first, last + 1), reading)));
+    first = last;
+  }
+  return spans;
 }
 
-interface Window {
-  readonly ids: Int32Array;
-  readonly types: Int32Array;
-  readonly start: number;
-  readonly end: number;
-  /** Equal for windows the encoder cannot tell apart. */
-  readonly key: string;
-}
-
-function toWindows(tokens: TagTokens, bounds: readonly number[]): Window[] {
-  return bounds.slice(1).map((end, at) => {
+/** `bounds`: first token of each window, and the end of the last. */
+async function tagWindows(tokens: TagTokens, bounds: readonly number[], reading: Reading): Promise<Span[]> {
+  const { encoder, labels, bias, signal } = reading;
+  const from = bounds[0]!;
+  const to = bounds.at(-1)!;
+  const rowTokens = Int32Array.from(bounds.slice(1), (end, at) => end - bounds[at]!);
+  const input = {
+    inputIds: tokens.ids.subarray(from, to),
+    typeIds: tokens.types.subarray(from, to),
+    rowTokens,
+  };
+  const scores = await encoder.run(input, { signal });
+  const shape = { kinds: labels.kinds.length, width: encoder.dims, bias };
+  return bounds.slice(1).flatMap((end, at) => {
     const start = bounds[at]!;
-    const [ids, types] = [tokens.ids.subarray(start, end), tokens.types.subarray(start, end)];
-    return { ids, types, start, end, key: `${ids.join()};${types.join()}` };
+    const rows = scores.subarray((start - from) * encoder.dims, (end - from) * encoder.dims);
+    const runs = decodeWindow(rows, tokens, start, end, shape);
+    return runs.flatMap((run) => toSpan(run, tokens, reading) ?? []);
   });
-}
-
-/** Runs the encoder over windows nobody has read, each once. */
-async function readNew(windows: readonly Window[], { encoder, signal, seen }: Reading): Promise<void> {
-  const fresh = [
-    ...new Map(windows.filter(({ key }) => !seen.has(key)).map((each) => [each.key, each])).values(),
-  ];
-  for (let first = 0; first < fresh.length; ) {
-    if (first > 0) await breathe(signal);
-    const batch = takeBatch(fresh, first);
-    first += batch.length;
-    const input = {
-      inputIds: joined(batch.map(({ ids }) => ids)),
-      typeIds: joined(batch.map(({ types }) => types)),
-      rowTokens: Int32Array.from(batch, ({ ids }) => ids.length),
-    };
-    const scores = await encoder.run(input, { signal });
-    let from = 0;
-    for (const { key, ids } of batch) {
-      const to = from + ids.length * encoder.dims;
-      seen.set(key, scores.subarray(from, to));
-      from = to;
-    }
-  }
-}
-
-function takeBatch(windows: readonly Window[], first: number): readonly Window[] {
-  let last = first + 1;
-  let tokens = windows[first]!.ids.length;
-  while (last < windows.length && tokens + windows[last]!.ids.length <= BATCH_TOKENS) {
-    tokens += windows[last]!.ids.length;
-    last += 1;
-  }
-  return windows.slice(first, last);
-}
-
-function joined(parts: readonly Int32Array[]): Int32Array {
-  const out = new Int32Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 function toSpan(run: TaggedRun, tokens: TagTokens, { labels, ages, source }: Reading): Span | undefined {
