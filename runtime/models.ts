@@ -27,7 +27,7 @@ export interface ModelFile {
   readonly bytes: number;
   /** Lower-case hex. */
   readonly sha256: string;
-  /** Hashes of the file's pieces, `bytes` long each but the last: large files are checked by them as they come. */
+  /** Hashes of the file's pieces, `bytes` long each but the last: large files are checked by them, in place of `sha256`, as they come. */
   readonly pieces?: { readonly bytes: number; readonly sha256: readonly string[] } | undefined;
 }
 

@@ -53,6 +53,12 @@ describe.each([
     );
   });
 
+  test('a file that should be empty and is not is told', async () => {
+    const file = fileOf(new Uint8Array(0), piece);
+    expect(await check(file, new Uint8Array(0), [])).toBeUndefined();
+    expect(await check(file, Uint8Array.of(1, 2, 3), [0.5])).toBeTypeOf('string');
+  });
+
   test('one changed, missing or additional byte is told', async () => {
     await fc.assert(
       fc.asyncProperty(bytes, cuts, fc.nat(), async (right, at, place) => {

@@ -31,7 +31,8 @@ function checkWhole(file: ModelFile): ByteCheck {
 }
 
 function checkPieces(file: ModelFile, pieces: NonNullable<ModelFile['pieces']>): ByteCheck {
-  const piece = new Uint8Array(Math.min(pieces.bytes, file.bytes));
+  // At least one byte, so that a file that should be empty and is not is told too.
+  const piece = new Uint8Array(Math.max(1, Math.min(pieces.bytes, file.bytes)));
   let held = 0;
   let bytes = 0;
   let at = 0;

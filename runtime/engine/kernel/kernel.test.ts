@@ -64,6 +64,16 @@ function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
 const rowsOf = (values: Float32Array, width: number) =>
   Array.from({ length: values.length / width }, (_, at) => values.subarray(at * width, (at + 1) * width));
 
+it('refuses a word table of half bytes whose scales it could not keep exactly', async () => {
+  const shape: Shape = { ...SMALL, embedding: { dims: 160, bits: 4 } };
+  const { manifest, weights } = randomModel(shape);
+  const { bytes } = readInitializers(weights).get('embeddings.word.scale')!;
+  // The second block of the first row: 1.5 fifteenths.
+  const scales = new DataView(bytes.buffer, bytes.byteOffset);
+  scales.setFloat32(4, scales.getFloat32(0, true) / 10, true);
+  await expect(createKernelEncoder(weights, manifest)).rejects.toMatchObject({ code: 'model-unsupported' });
+});
+
 describe.each(SHAPES)('encoder with %s', (_, shape) => {
   const model = randomModel(shape);
   const tensors = readInitializers(model.weights);

@@ -1,9 +1,13 @@
 // Brings the word table into linear memory: INT8 rows with one scale each, whatever the file holds.
+import { NearfieldError } from '../../errors.ts';
 import { firstColumn, named, stage, type Tensors, wrongSize } from './tensors.ts';
 
 const BLOCK = 128;
 /** A block's scale is its row's largest times 1/15…15/15, so a code of -8…7 times the share fits a signed byte. */
 const STEPS = 15;
+
+/** How far a stored scale may lie from n/15 of its row's largest: float32 is far closer. */
+const TOLERANCE = 1e-3;
 
 /** @throws model-unsupported, model-load-failed */
 export function fillWords(
@@ -45,7 +49,7 @@ function expandNibbles(
     const step = Math.max(...shares) / STEPS;
     rowScales[row] = step;
     for (let block = 0; block < blocks; block += 1) {
-      const share = step === 0 ? 0 : Math.round(shares[block]! / step);
+      const share = shareOf(shares[block]!, step, row);
       const end = Math.min(dims, (block + 1) * BLOCK);
       for (let column = block * BLOCK; column < end; column += 2) {
         const at = row * dims + column;
@@ -55,6 +59,17 @@ function expandNibbles(
       }
     }
   }
+}
+
+/** A row of zeros may have scales of zero. */
+function shareOf(scale: number, step: number, row: number): number {
+  if (step === 0) return 0;
+  const share = Math.round(scale / step);
+  if (share >= 1 && Math.abs(scale / step - share) <= TOLERANCE) return share;
+  throw new NearfieldError(
+    'model-unsupported',
+    `Expected scales of embeddings.word.q4 to be 1/15 to 15/15 of their row's largest, row ${row} has ${scale} of ${step * STEPS}. models/README.md has the rule.`,
+  );
 }
 
 function floatsOf(tensors: Tensors, name: string, length: number): Float32Array {
