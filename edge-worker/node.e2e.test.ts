@@ -54,7 +54,8 @@ it('redacts before the cloud, restores behind it, and the audit counts what went
   await expect.poll(async () => (await running.edge.audit.recent(1))[0]?.tier).toBe('bedrock');
   const [row] = await running.edge.audit.recent(1);
   expect(row?.egressBytes).toBeGreaterThan(100);
-  expect(JSON.stringify(await running.edge.audit.recent(99))).not.toMatch(/ann|415|lunch/i);
+  // Whole, not in parts: a duration may well be 415 ms.
+  expect(JSON.stringify(await running.edge.audit.recent(99))).not.toMatch(/ann|555.?2671|example\.com/i);
 });
 
 it('leaves Bedrock when its client leaves, mid-stream', async () => {

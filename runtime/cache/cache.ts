@@ -18,7 +18,7 @@ import { createFlights } from './flights.ts';
 import { createFreshness, FRESHNESS_PREFIX, type Freshness, type FreshnessQuestion } from './freshness.ts';
 import { createJudge, type Judge, type Verdict } from './judge.ts';
 import { createKeyring, createScopeSecret, type Keyring, type QueryKeys } from './keys.ts';
-import { createLearning, isSameAnswer, type Learning, WRONG_PREFIX } from './learning.ts';
+import { createLearning, isSameAnswer, type Learning, WRONG_PREFIX, wordsOf } from './learning.ts';
 import type { ControllableCache, SemanticCacheOptions } from './options.ts';
 import { isUsable, quantise } from './quantise.ts';
 import type { CacheReason } from './reasons.ts';
@@ -278,9 +278,10 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
       if (verdict === 'wrong') failures.reportedWrong += 1;
       await sheltered(
         async (cache) => {
-          const { rows, removeEntry } = cache.learning.feedback(entryId, verdict === 'right');
+          const alike = verdict === 'wrong' ? await answeredAlike(cache, entryId) : [];
+          const { rows, remove } = cache.learning.feedback(entryId, verdict === 'right', alike);
           await cache.catalogue.note(rows);
-          if (removeEntry) await cache.catalogue.remove([entryId]);
+          await cache.catalogue.remove(remove);
         },
         () => undefined,
       );
@@ -375,6 +376,22 @@ async function open(options: SemanticCacheOptions, maxBytes: number): Promise<Op
   const { isReportedWrong } = learning;
   const judge = createJudge(options, { bound, isReportedWrong, random: options.random ?? secureRandom });
   return { store, keyring, catalogue, freshness, bound, learning, judge };
+}
+
+/** Neighbours of an entry that were kept with the very words of its answer: the same answer to another wording. */
+async function answeredAlike({ catalogue, store }: OpenCache, entryId: string): Promise<readonly string[]> {
+  const head = catalogue.get(entryId);
+  const vector = head && catalogue.vector(head);
+  if (head === undefined || vector === undefined) return [];
+  const others = catalogue.neighbours(head, vector, NEIGHBOURS + 1).filter((one) => one.head.id !== entryId);
+  const [own, ...theirs] = await Promise.all(
+    [entryId, ...others.map((one) => one.head.id)].map(async (id) => {
+      const answer = decodeAnswer(await store.answer(id));
+      return answer === undefined ? '' : wordsOf(answer);
+    }),
+  );
+  if (own === '') return [];
+  return others.flatMap((one, at) => (theirs[at] === own ? [one.head.id] : []));
 }
 
 function secureRandom(): number {

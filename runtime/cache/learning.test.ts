@@ -70,6 +70,26 @@ describe('feedback', () => {
     expect((await again.lookup(other)).reason).toBe('reported-wrong');
   });
 
+  it('serves the answer reported wrong to that question from no other wording either', async () => {
+    const store = createMemoryCacheStore();
+    const keep: CacheStore = { ...store, close: async () => undefined };
+    const cache = create({ store: keep, threshold: 0.7 });
+    const question = ask('what is the capital of France');
+    const other = ask('the capital of France what is it');
+    const id = (await cache.write(question, answerOf('Lyon'))) ?? '';
+    await cache.write(other, answerOf('  Lyon '));
+    expect((await cache.lookup(question)).reason).toBe('exact');
+    await cache.feedback(id, 'wrong');
+    expect((await cache.lookup(question)).reason).toBe('reported-wrong');
+    expect((await cache.lookup(other)).reason).toBe('exact');
+    await cache.close();
+
+    const again = create({ store: keep, threshold: 0.7 });
+    expect((await again.lookup(question)).reason).toBe('reported-wrong');
+    await again.write(ask('the capital of France what is'), answerOf('Paris'));
+    expect((await again.lookup(question)).answer).toEqual(answerOf('Paris'));
+  });
+
   it('gives up an entry reported wrong for three wordings', async () => {
     const cache = create({ threshold: 0.6 });
     const id = (await cache.write(ask('what is the capital of France'), answerOf('Lyon'))) ?? '';

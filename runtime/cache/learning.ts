@@ -19,8 +19,15 @@ export interface Learning {
   /** The match that a written answer can be compared with, once. */
   takeTrial(queryId: string): Trial | undefined;
   observe(trial: Trial, right: boolean): Rows;
-  /** What feedback says about the last serving of an entry. */
-  feedback(entryId: string, right: boolean): { readonly rows: Rows; readonly removeEntry: boolean };
+  /**
+   * What feedback says about the last serving of an entry. `alike` are other entries with the same answer: where it was
+   * wrong, theirs is too for the question it was given to.
+   */
+  feedback(
+    entryId: string,
+    right: boolean,
+    alike?: readonly string[],
+  ): { readonly rows: Rows; readonly remove: readonly string[] };
   isReportedWrong(queryId: string, entryId: string): boolean;
 }
 
@@ -35,6 +42,13 @@ export function createLearning(bound: ErrorBound, kept: ReadonlyMap<string, stri
   const wrong = new Map<string, readonly string[]>();
   for (const [key, value] of kept) wrong.set(key.slice(WRONG_PREFIX.length), value.split(' '));
 
+  /** Is the entry now refused to so many wordings that it should go? */
+  function refuse(entryId: string, queryId: string): boolean {
+    const queries = [...new Set([...(wrong.get(entryId) ?? []), queryId])];
+    wrong.set(entryId, queries);
+    return queries.length >= WRONG_BEFORE_REMOVAL;
+  }
+
   return {
     await: (queryId, trial) => remember(awaited, queryId, trial),
     served: (queryId, entryId, trial) => remember(servings, entryId, { queryId, trial }),
@@ -44,23 +58,23 @@ export function createLearning(bound: ErrorBound, kept: ReadonlyMap<string, stri
       return trial;
     },
     observe: (trial, right) => bound.observe(trial.place, trial.confidence, right),
-    feedback(entryId, right) {
+    feedback(entryId, right, alike = []) {
       const serving = servings.get(entryId);
       servings.delete(entryId);
       const { queryId, trial } = serving ?? {};
-      const rows = trial === undefined ? {} : bound.observe(trial.place, trial.confidence, right);
-      if (right) return { rows, removeEntry: false };
+      const learned = trial === undefined ? {} : bound.observe(trial.place, trial.confidence, right);
+      if (right) return { rows: learned, remove: [] };
       // Asked exactly, or unknown to have been asked otherwise: the answer itself is wrong.
-      if (trial === undefined || queryId === undefined) {
-        return { rows: { ...rows, [WRONG_PREFIX + entryId]: null }, removeEntry: true };
-      }
-      const queries = [...new Set([...(wrong.get(entryId) ?? []), queryId])];
-      wrong.set(entryId, queries);
-      const removeEntry = queries.length >= WRONG_BEFORE_REMOVAL;
-      return {
-        rows: { ...rows, [WRONG_PREFIX + entryId]: removeEntry ? null : queries.join(' ') },
-        removeEntry,
-      };
+      const isExact = trial === undefined || queryId === undefined;
+      const gone = isExact ? [entryId] : [];
+      const refused = isExact ? alike : [entryId, ...alike];
+      for (const id of refused) if (refuse(id, isExact ? entryId : queryId)) gone.push(id);
+      for (const id of gone) wrong.delete(id);
+      const rows = [...new Set([...gone, ...refused])].map((id) => [
+        WRONG_PREFIX + id,
+        wrong.get(id)?.join(' ') ?? null,
+      ]);
+      return { rows: { ...learned, ...Object.fromEntries(rows) }, remove: gone };
     },
     isReportedWrong: (queryId, entryId) => wrong.get(entryId)?.includes(queryId) === true,
   };
@@ -70,6 +84,11 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
   if (map.size > REMEMBERED) map.delete(map.keys().next().value ?? '');
+}
+
+/** An answer's words, space aside. */
+export function wordsOf(answer: CachedAnswer): string {
+  return answerText(answer).trim().replaceAll(/\s+/g, ' ');
 }
 
 /** Answers nearer than the first say the same, farther than the second another thing. Unmeasured. */
@@ -83,11 +102,11 @@ export async function isSameAnswer(
   embed: EmbedTexts | undefined,
   signal?: AbortSignal,
 ): Promise<boolean | undefined> {
-  const [left, right] = [answerText(a), answerText(b)].map((text) => text.trim().replaceAll(/\s+/g, ' '));
+  const [left, right] = [wordsOf(a), wordsOf(b)];
   if (left === right) return true;
   if (embed === undefined || a.finishReason === 'tool_calls' || b.finishReason === 'tool_calls') return false;
   if (left === '' || right === '') return false;
-  const [first, second] = await embed([left ?? '', right ?? ''], { signal });
+  const [first, second] = await embed([left, right], { signal });
   if (!isUsable(first) || !isUsable(second) || first.length !== second.length) return undefined;
   const similarity = cosine(quantise(first).values, quantise(second).values);
   if (similarity >= SAME_ANSWER) return true;
