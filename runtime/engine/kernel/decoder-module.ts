@@ -4,6 +4,7 @@ export interface DecoderExports {
   run(): void;
   serve(thread: number, seen: number): void;
   stop(): void;
+  fail(): void;
   sweep(from: number, bytes: number): number;
   panelScratch(k: number): number;
   scoreScratch(context: number, headDims: number): number;

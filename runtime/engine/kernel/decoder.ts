@@ -35,6 +35,8 @@ export interface KernelDecoderOptions {
   /** Most bytes of keys and values, all sequences together. Default 256 MiB. */
   readonly cacheBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A helper thread without a sign of work for so long, while waited for, counts as dead. Default 10 s. */
+  readonly silenceMs?: number | undefined;
   /** Told how many bytes of weights lie in memory, of how many. */
   readonly onProgress?: ((bytes: number, of: number) => void) | undefined;
 }
@@ -48,7 +50,8 @@ const BUSY_MS = 16;
 
 /**
  * Opens a causal language model of the Llama family. `weights`: the model's weights file, whole or part by part;
- * parts are copied into place as they come, so memory peaks at the model and one part.
+ * parts are copied into place as they come, so memory peaks at the model and one part. `forward` throws device-lost
+ * once a helper thread died: open another then.
  * @throws model-unsupported, model-load-failed, out-of-memory, backend-unavailable, AbortError
  */
 export async function createKernelDecoder(
@@ -69,7 +72,7 @@ export async function createKernelDecoder(
   if (!agrees(plan, kernel))
     throw new NearfieldError('internal', 'Host and decoder kernel disagree on sizes.');
   writeDecoderPlan(plan, index, threads, !('document' in globalThis), memory);
-  const helpers = threads > 1 ? await spawnHelpers(module, memory, threads, signal) : undefined;
+  const helpers = threads > 1 ? await spawnHelpers(module, memory, threads, options) : undefined;
   const pool = createPagePool(memory, plan.end, plan.pageBytes, cacheBytes);
   return new KernelDecoder(plan, index.bytes, kernel, memory, pool, helpers);
 }
@@ -180,7 +183,6 @@ class KernelDecoder implements Decoder {
   ): Promise<readonly Float32Array[]> {
     this.#live();
     signal?.throwIfAborted();
-    this.#helpers?.check();
     const sequences = this.#check(work);
     const outs = work.map(({ tokens, logits }) => {
       return new Float32Array(
@@ -252,7 +254,7 @@ class KernelDecoder implements Decoder {
       this.#set(at.D_ROWS, rows.length);
       this.#set(at.D_FIRST_LAYER, layer);
       this.#set(at.D_LAST_LAYER, Math.min(layers, layer + slice));
-      this.#kernel!.run();
+      this.#compute();
     }
     const picked = rows.flatMap(({ out }, row) => (out === undefined ? [] : [{ row, out }]));
     for (let from = 0; from < picked.length; from += MOST_PICKED) {
@@ -266,10 +268,17 @@ class KernelDecoder implements Decoder {
     new Int32Array(buffer, this.#plan.picked, picked.length).set(picked.map(({ row }) => row));
     this.#set(at.D_PHASE, at.PHASE_HEAD);
     this.#set(at.D_ROWS, picked.length);
-    this.#kernel!.run();
+    this.#compute();
     picked.forEach(({ out }, index) => {
       out.set(new Float32Array(buffer, this.#plan.logits + index * this.vocab * 4, this.vocab));
     });
+  }
+
+  /** @throws device-lost when a helper thread died */
+  #compute(): void {
+    const { run } = this.#kernel!;
+    if (this.#helpers === undefined) run();
+    else this.#helpers.run(run);
   }
 
   /** Ids, positions and page tables of the rows. */

@@ -21,12 +21,15 @@ export interface KernelOptions {
    * (workerd). One thread then. Default: compiled here, the build this engine can run.
    */
   readonly module?: WebAssembly.Module | undefined;
+  /** A helper thread without a sign of work for so long, while waited for, counts as dead. Default 10 s. */
+  readonly silenceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Opens an encoder of the BERT family on the INT8 kernel. `weights`: the model's .onnx file, not needed
- * afterwards. Answers are the same bits whatever the build, the threads or the batch around a text.
+ * afterwards. Answers are the same bits whatever the build, the threads or the batch around a text. `run` throws
+ * device-lost once a helper thread died: open another then.
  * @throws model-unsupported, model-load-failed, out-of-memory, AbortError
  */
 export async function createKernelEncoder(
@@ -45,7 +48,7 @@ export async function createKernelEncoder(
   findOutliers(placement, manifest, kernel, memory);
   writePlan(placement, manifest, threads, mayBlock(), memory);
   options.signal?.throwIfAborted();
-  const helpers = threads > 1 ? await spawnHelpers(module, memory, threads, options.signal) : undefined;
+  const helpers = threads > 1 ? await spawnHelpers(module, memory, threads, options) : undefined;
   return createSession(manifest, placement.plan, kernel, memory, threads, helpers);
 }
 
@@ -58,14 +61,14 @@ function createSession(
   helpers: Helpers | undefined,
 ): EncoderSession {
   let open = true;
+  const compute = helpers === undefined ? kernel.run : () => helpers.run(kernel.run);
   return {
     backend: threads > 1 ? 'kernel-threads' : 'kernel',
     async run(input, output) {
       if (!open)
         throw new NearfieldError('backend-unavailable', 'This encoder was disposed of; open another.');
       checkInput(input, manifest);
-      helpers?.check();
-      return runJobs(input, output, plan, kernel, memory, threads);
+      return runJobs(input, output, plan, compute, memory, threads);
     },
     async dispose() {
       if (!open) return;
@@ -80,7 +83,7 @@ function runJobs(
   input: EncoderInput,
   output: 'pooled' | 'tokens',
   plan: KernelPlan,
-  kernel: KernelExports,
+  compute: () => void,
   memory: WebAssembly.Memory,
   threads: number,
 ): Float32Array {
@@ -88,7 +91,7 @@ function runJobs(
   const answer = new Float32Array(rows * plan.dims);
   for (const job of cutJobs(input.rowTokens)) {
     writeJob(input, job, output, plan, memory, threads);
-    kernel.run();
+    compute();
     const [first, count] = output === 'tokens' ? [job.firstToken, job.tokens] : [job.firstRow, job.rows];
     answer.set(new Float32Array(memory.buffer, plan.output, count * plan.dims), first * plan.dims);
   }
@@ -135,7 +138,7 @@ function findOutliers(
     ...(manifest.types !== undefined && { typeIds: new Int32Array(tokens) }),
   };
   view.setInt32(at.PLAN + at.OBSERVING, 1, true);
-  runJobs(input, 'tokens', placement.plan, kernel, memory, 1);
+  runJobs(input, 'tokens', placement.plan, kernel.run, memory, 1);
   view.setInt32(at.PLAN + at.OBSERVING, 0, true);
   spreadOutliers(placement.matrices, kernel, memory);
 }

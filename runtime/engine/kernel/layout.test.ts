@@ -28,9 +28,9 @@ it('mirrors the decoder likewise, and its fields lie apart from the words thread
     expect([name, kernel.get(name)]).toEqual([name, value]);
   const fields = [...kernel].filter(([name]) => name?.startsWith('D_')).map(([, offset]) => offset);
   expect(new Set(fields).size).toBe(fields.length);
-  const { SLEEPERS } = Object.fromEntries(await read('layout'));
+  const { SLEEPERS, PULSE } = Object.fromEntries(await read('layout'));
   for (const offset of fields) {
     expect(offset).toBeGreaterThanOrEqual(SLEEPERS! + 64);
-    expect(offset).toBeLessThan(host.PLAN_BYTES);
+    expect(offset).toBeLessThan(PULSE!);
   }
 });

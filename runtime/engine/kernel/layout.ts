@@ -25,6 +25,7 @@ export const THREADS = 76;
 export const MAY_WAIT = 80;
 export const ONES = 84;
 export const POOLING = 88;
+export const PATIENCE = 92;
 export const CHUNKS = 96;
 export const CHUNK_COUNT = 100;
 export const IDS = 104;
@@ -34,6 +35,7 @@ export const OUTPUT = 112;
 export const OUTPUT_KIND = 116;
 export const TOGETHER = 120;
 export const JOB = 256;
+export const LOST = 516;
 
 export const AT_STREAM = 128;
 export const AT_WIDE = 132;

@@ -7,6 +7,7 @@ export interface KernelExports {
   run(): void;
   serve(thread: number, seen: number): void;
   stop(): void;
+  fail(): void;
   probe(scratch: number): number;
   packMatrix(
     source: number,

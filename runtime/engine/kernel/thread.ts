@@ -6,5 +6,14 @@ self.addEventListener('message', (event: MessageEvent<HelperTask>) => {
   const { module, memory, thread, seen } = event.data;
   const kernel = instantiateKernel(module, memory);
   self.postMessage('ready');
-  kernel.serve(thread, seen);
+  try {
+    kernel.serve(thread, seen);
+  } catch (error) {
+    // Whoever waits for this thread inside the kernel hears of no event.
+    kernel.fail();
+    throw error;
+  }
+});
+self.addEventListener('messageerror', () => {
+  throw new Error('The memory could not be shared with this thread.');
 });

@@ -1,12 +1,13 @@
 // The decoder's door: what the host calls. Everything else is reached from here.
 import { step } from './decoder';
 import { D_PHASE, PHASE_STOP, fieldInt } from './decoder-layout';
-import { DONE, JOB, MAY_WAIT, PLAN, THREADS, planInt } from './layout';
+import { DONE, JOB, PLAN, THREADS, planInt } from './layout';
 import { announce, awaitChange, awaitJob } from './threads';
 
 export { attendRow, rotate, scoreScratch, writeCache } from './decoder-attention';
 export { multiplyBlocks, panelScratch, readColumn } from './decoder-product';
 export { quantizeRow, rmsNormInto } from './decoder-quantize';
+export { fail } from './threads';
 
 /** The host's thread: runs the step in the plan, with the helpers' help, to its end. */
 export function run(): void {
@@ -17,7 +18,7 @@ export function run(): void {
   for (;;) {
     const done = atomic.load<i32>(PLAN + DONE);
     if (done == threads - 1) return;
-    awaitChange(PLAN + DONE, done, planInt(MAY_WAIT) != 0);
+    awaitChange(PLAN + DONE, done, true);
   }
 }
 

@@ -5,7 +5,6 @@ import {
   CHUNK_COUNT,
   DONE,
   JOB,
-  MAY_WAIT,
   NEXT_CHUNK,
   OUTPUT_KIND,
   PLAN,
@@ -22,6 +21,7 @@ export { layerNorm, meanRows, rmsNorm, unitRow } from './norm';
 export { fixesBytes, packMatrix, packSlots } from './pack';
 export { multiply } from './product';
 export { foldSums, quantizeRow } from './quantize';
+export { fail } from './threads';
 export { panelBytes, probe, productTile, tileBytes } from './tile';
 
 /** Asked of a helper instead of an output: return. */
@@ -37,7 +37,7 @@ export function run(): void {
   for (;;) {
     const done = atomic.load<i32>(PLAN + DONE);
     if (done == helpers) return;
-    awaitChange(PLAN + DONE, done, planInt(MAY_WAIT) != 0);
+    awaitChange(PLAN + DONE, done, true);
   }
 }
 

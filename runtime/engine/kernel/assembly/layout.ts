@@ -27,6 +27,8 @@ export const THREADS: usize = 76;
 export const MAY_WAIT: usize = 80;
 export const ONES: usize = 84;
 export const POOLING: usize = 88;
+/** Slices of sleep without a sign of the helpers after which the host gives them up; see threads.ts. */
+export const PATIENCE: usize = 92;
 // The job, rewritten for every run.
 export const CHUNKS: usize = 96;
 export const CHUNK_COUNT: usize = 100;
@@ -43,6 +45,10 @@ export const DONE: usize = 320;
 export const BARRIER_COUNT: usize = 384;
 export const BARRIER_TURN: usize = 448;
 export const SLEEPERS: usize = 512;
+/** Not 0 once a helper trapped: nothing in this memory is worth waiting for. Read by who slept long, so it needs no line. */
+export const LOST: usize = 516;
+/** Counts parts done by threads that work each for itself. Behind the decoder's fields. */
+export const PULSE: usize = 768;
 
 // Arena of one thread: offsets of its buffers, relative to PLAN, shared by all arenas.
 export const AT_STREAM: usize = 128;
