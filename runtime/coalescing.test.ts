@@ -56,10 +56,24 @@ function createGatedTier(): GatedTier {
   };
 }
 
-function build(coalesce?: CoalesceOptions | false): { runtime: Runtime; tier: GatedTier } {
+function build(coalesce?: CoalesceOptions | false): {
+  runtime: Runtime;
+  tier: GatedTier;
+  /** Settles once so many requests have taken off or joined: from then on each counts as a reader. */
+  joined(count: number): Promise<void>;
+} {
   const tier = createGatedTier();
   const store = createMemoryCacheStore();
-  const cache = createSemanticCache({ store, embed: embedWords, threshold: 0.8, coalesce });
+  const inner = createSemanticCache({ store, embed: embedWords, threshold: 0.8, coalesce });
+  let sharing = 0;
+  const cache: typeof inner = {
+    ...inner,
+    async share(...asked) {
+      const shared = await inner.share!(...asked);
+      sharing += 1;
+      return shared as never;
+    },
+  };
   const runtime = createRuntime({
     tiers: [tier],
     policy: createPolicy('balanced'),
@@ -67,8 +81,12 @@ function build(coalesce?: CoalesceOptions | false): { runtime: Runtime; tier: Ga
     receipts: createReceiptBook(),
     cache,
   });
-  return { runtime, tier };
+  return { runtime, tier, joined: (count) => until(() => expect(sharing).toBe(count)) };
 }
+
+/** As long as a machine that is busy may take. */
+const until = <T>(check: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(check, { timeout: 15_000, interval: 5 }) as Promise<T>;
 
 /** Reads in the background; what came so far is in `parts`. */
 function read(stream: AsyncIterable<StreamPart>) {
@@ -83,9 +101,10 @@ function read(stream: AsyncIterable<StreamPart>) {
 }
 
 async function call(tier: GatedTier, at: number): Promise<GatedTier['calls'][number]> {
-  return await vi.waitFor(() => tier.calls[at] ?? Promise.reject(new Error('not called yet')));
+  return await until(() => tier.calls[at] ?? Promise.reject(new Error('not called yet')));
 }
 
+/** A moment in which what must not happen would. */
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 describe('requests for the same thing in flight', () => {
@@ -94,11 +113,11 @@ describe('requests for the same thing in flight', () => {
     const first = read(runtime.generate(CAPITAL));
     const made = await call(tier, 0);
     made.say('Par');
-    await vi.waitFor(() => expect(first.text()).toBe('Par'));
+    await until(() => expect(first.text()).toBe('Par'));
     const second = read(runtime.generate(CAPITAL));
-    await vi.waitFor(() => expect(second.text()).toBe('Par'));
+    await until(() => expect(second.text()).toBe('Par'));
     made.say('is');
-    await vi.waitFor(() => expect(second.text()).toBe('Paris'));
+    await until(() => expect(second.text()).toBe('Paris'));
     made.end();
     expect((await first.done).at(-1)).toMatchObject({ cache: { status: 'miss' }, tier: { id: 'gated' } });
     const [start, ...rest] = await second.done;
@@ -112,11 +131,11 @@ describe('requests for the same thing in flight', () => {
   });
 
   it('share it in other words, where the judge takes them for the same', async () => {
-    const { runtime, tier } = build();
+    const { runtime, tier, joined } = build();
     const first = read(runtime.generate(CAPITAL));
     const made = await call(tier, 0);
     const second = read(runtime.generate(REWORDED));
-    await settle();
+    await joined(2);
     made.say('Paris');
     made.end();
     expect((await second.done).at(-1)).toMatchObject({
@@ -157,12 +176,12 @@ describe('requests for the same thing in flight', () => {
 
 describe('when one leaves or fails', () => {
   it('a follower that leaves stops nobody', async () => {
-    const { runtime, tier } = build();
+    const { runtime, tier, joined } = build();
     const first = read(runtime.generate(CAPITAL));
     const made = await call(tier, 0);
     const leaver = new AbortController();
     const second = read(runtime.generate(CAPITAL, { signal: leaver.signal }));
-    await settle();
+    await joined(2);
     leaver.abort();
     await expect(second.done).rejects.toThrow(/abort/i);
     expect(made.signal.aborted).toBe(false);
@@ -179,7 +198,7 @@ describe('when one leaves or fails', () => {
     const made = await call(tier, 0);
     made.say('Pa');
     const second = read(runtime.generate(CAPITAL));
-    await vi.waitFor(() => expect(second.text()).toBe('Pa'));
+    await until(() => expect(second.text()).toBe('Pa'));
     leaver.abort();
     await expect(first.done).rejects.toThrow(/abort/i);
     await settle();
@@ -193,27 +212,27 @@ describe('when one leaves or fails', () => {
   });
 
   it('the making stops when nobody is left, and the next asks anew', async () => {
-    const { runtime, tier } = build();
+    const { runtime, tier, joined } = build();
     const leavers = [new AbortController(), new AbortController()];
     const reads = leavers.map(({ signal }) => read(runtime.generate(CAPITAL, { signal })));
     const made = await call(tier, 0);
-    await settle();
+    await joined(2);
     leavers[0]?.abort();
     await settle();
     expect(made.signal.aborted).toBe(false);
     leavers[1]?.abort();
-    await vi.waitFor(() => expect(made.signal.aborted).toBe(true));
+    await until(() => expect(made.signal.aborted).toBe(true));
     await Promise.allSettled(reads.map(({ done }) => done));
     read(runtime.generate(CAPITAL));
     await call(tier, 1);
   });
 
   it('followers go on by themselves when the first fails before it said anything', async () => {
-    const { runtime, tier } = build();
+    const { runtime, tier, joined } = build();
     const first = read(runtime.generate(CAPITAL));
     const made = await call(tier, 0);
     const second = read(runtime.generate(CAPITAL));
-    await settle();
+    await joined(2);
     made.fail();
     await expect(first.done).rejects.toMatchObject({ code: 'context-overflow' });
     const again = await call(tier, 1);
@@ -229,7 +248,7 @@ describe('when one leaves or fails', () => {
     const made = await call(tier, 0);
     made.say('Pa');
     const second = read(runtime.generate(CAPITAL));
-    await vi.waitFor(() => expect(second.text()).toBe('Pa'));
+    await until(() => expect(second.text()).toBe('Pa'));
     made.fail();
     await expect(second.done).rejects.toMatchObject({ code: 'context-overflow' });
     await expect(first.done).rejects.toMatchObject({ code: 'context-overflow' });
