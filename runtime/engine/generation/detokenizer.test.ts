@@ -70,10 +70,16 @@ describe('createStopFinder', () => {
     },
   );
 
-  const firstStop = (whole: string, sequences: readonly string[]) =>
-    Math.min(...sequences.map((sequence) => whole.indexOf(sequence)).filter((at) => at >= 0), whole.length);
+  /** Where the stop begins that is whole first, the longest of several; the text's end without one. */
+  const firstStop = (whole: string, sequences: readonly string[]) => {
+    for (let end = 1; end <= whole.length; end += 1) {
+      const ending = sequences.filter((sequence) => whole.slice(0, end).endsWith(sequence));
+      if (ending.length > 0) return end - Math.max(...ending.map(({ length }) => length));
+    }
+    return whole.length;
+  };
 
-  it('cuts at the first stop, however the text is split', () => {
+  it('cuts at the stop that is whole first, however the text is split', () => {
     fc.assert(
       fc.property(letters, stops, (whole, sequences) => {
         const characters = [...whole];
@@ -106,6 +112,13 @@ describe('createStopFinder', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('ends at a stop inside a longer one that may never be whole', () => {
+    for (const chunks of [['go #a1'], ['go #', 'a', '1'], [...'go #a1']]) {
+      expect(told(createStopFinder(['#a1', 'a']), chunks)).toBe('go #');
+      expect(told(createStopFinder(['a', '#a']), chunks)).toBe('go ');
+    }
   });
 
   it('tells which stop it was and what came after', () => {

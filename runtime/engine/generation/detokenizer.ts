@@ -42,15 +42,18 @@ export interface Found {
   readonly after?: string | undefined;
 }
 
-/** Looks for the earliest of several sequences, wherever the text is cut. Empty sequences never match. */
+/**
+ * Looks for the first of several sequences to be whole, wherever the text is cut; of those whole at the same place the
+ * longest. Empty sequences never match.
+ */
 export function createStopFinder(stops: readonly string[]): StopFinder {
   let held = '';
   return {
     push(text) {
       held += text;
-      const hit = earliest(held, stops);
+      const hit = firstWhole(held, stops);
       if (hit !== undefined) {
-        const found = { text: held.slice(0, hit.at), stop: hit.stop, after: held.slice(hit.at + hit.length) };
+        const found = { text: held.slice(0, hit.at), stop: hit.stop, after: held.slice(hit.end) };
         held = '';
         return found;
       }
@@ -67,15 +70,17 @@ export function createStopFinder(stops: readonly string[]): StopFinder {
   };
 }
 
-function earliest(
+/** By where it ends, not where it begins: a longer one that began before may never come to its end. */
+function firstWhole(
   text: string,
   stops: readonly string[],
-): { readonly at: number; readonly stop: number; readonly length: number } | undefined {
-  let best: { at: number; stop: number; length: number } | undefined;
+): { readonly at: number; readonly end: number; readonly stop: number } | undefined {
+  let best: { at: number; end: number; stop: number } | undefined;
   for (const [stop, sequence] of stops.entries()) {
-    if (sequence === '') continue;
-    const at = text.indexOf(sequence);
-    if (at >= 0 && (best === undefined || at < best.at)) best = { at, stop, length: sequence.length };
+    const at = sequence === '' ? -1 : text.indexOf(sequence);
+    const end = at + sequence.length;
+    if (at < 0) continue;
+    if (best === undefined || end < best.end || (end === best.end && at < best.at)) best = { at, end, stop };
   }
   return best;
 }
