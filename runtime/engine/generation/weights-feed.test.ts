@@ -82,6 +82,5 @@ test('ending the page’s side lets go of the file', async () => {
   const { worker, seen, end } = feed(20, PIECE);
   for await (const part of worker.parts()) if (part[0] === 2) break;
   end();
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(seen.left).toBe(1);
+  await expect.poll(() => seen.left).toBe(1);
 });
