@@ -221,23 +221,28 @@ describe('chat through the OpenAI SDK', () => {
       { model: 'any', messages },
       { signal: controller.signal },
     );
-    setTimeout(() => controller.abort(), 5);
-    await expect(asking).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+    const gone = expect(asking).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+    await expect.poll(() => waiting.seen.signal).toBeDefined();
+    controller.abort();
+    await gone;
     expect(waiting.seen.signal?.aborted).toBe(true);
 
     const { client, seen } = setup([start, text('a'), untilAborted]);
     const stream = await client.chat.completions.create({ model: 'any', messages, stream: true });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content === 'a') stream.controller.abort();
     expect(seen.signal?.aborted).toBe(true);
-    await vi.waitFor(() => expect(seen.closed).toBe(true));
+    await expect.poll(() => seen.closed).toBe(true);
   });
 
   it('ends the stream at once on an abort that the runtime overlooks', async () => {
     const { client } = setup([start, text('a'), () => new Promise(() => {})]);
     const stream = await client.chat.completions.create({ model: 'any', messages, stream: true });
-    setTimeout(() => stream.controller.abort(), 10);
     let got = '';
-    for await (const chunk of stream) got += chunk.choices[0]?.delta.content ?? '';
+    for await (const chunk of stream) {
+      got += chunk.choices[0]?.delta.content ?? '';
+      // While the reader waits for the next part.
+      if (got === 'a') setTimeout(() => stream.controller.abort(), 10);
+    }
     expect(got).toBe('a');
   });
 
@@ -245,7 +250,7 @@ describe('chat through the OpenAI SDK', () => {
     const { client, seen } = setup([start, text('a'), untilAborted]);
     const stream = await client.chat.completions.create({ model: 'any', messages, stream: true });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content === 'a') break;
-    await vi.waitFor(() => expect(seen.closed).toBe(true));
+    await expect.poll(() => seen.closed).toBe(true);
     expect(seen.signal?.aborted).toBe(true);
   });
 });
@@ -282,7 +287,7 @@ describe('the stream on the wire', () => {
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(seen.made).toBeLessThanOrEqual(3);
     await reader.cancel();
-    await vi.waitFor(() => expect(seen.closed).toBe(true));
+    await expect.poll(() => seen.closed).toBe(true);
   });
 
   it('says nothing but a comment while it waits, and loses no part by it', async () => {

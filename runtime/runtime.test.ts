@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
 import { createSemanticCache } from './cache/index.ts';
 import { createMemoryCacheStore } from './cache/memory.ts';
@@ -262,7 +262,7 @@ describe('fallback and ends', () => {
     });
     expect(response.status).toBe(200);
     await response.body!.cancel();
-    await vi.waitFor(() => expect(runtime.traces()[0]).toMatchObject({ outcome: 'aborted' }));
+    await expect.poll(() => runtime.traces()[0]).toMatchObject({ outcome: 'aborted' });
     expect(tier.calls[0]!.outcome).toBe('aborted');
   });
 
