@@ -124,14 +124,23 @@ describe('placeholders', () => {
   });
 
   it('are unlinkable between sessions and between scopes', async () => {
-    const policy = createPolicy();
+    // One draw a session, each unlike the last; of the platform's draws two in half a million are alike.
+    let drawn = 0;
+    const random = (count: number) => new Uint8Array(count).fill(drawn++);
+    const newPolicy = () => createPolicy('balanced', { random });
+    const policy = newPolicy();
     const requests = [
-      await redact(ask('ana@example.com')),
-      await redact(ask('ana@example.com')),
+      await redact(ask('ana@example.com'), newPolicy()),
+      await redact(ask('ana@example.com'), newPolicy()),
       await redact({ ...ask('ana@example.com'), scope: 'a' }, policy),
       await redact({ ...ask('ana@example.com'), scope: 'b' }, policy),
     ];
     expect(new Set(requests.map((one) => one.request.messages[0]?.content)).size).toBe(4);
+  });
+
+  it('are drawn anew from the platform where nobody hands a source in', async () => {
+    const drawn = [1, 2, 3, 4].map(async () => (await redact(ask('ana@example.com'))).request.messages[0]);
+    expect(new Set((await Promise.all(drawn)).map((message) => message?.content)).size).toBeGreaterThan(1);
   });
 
   it('draws the nonce evenly, and refuses a broken random source', async () => {

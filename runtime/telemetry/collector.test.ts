@@ -63,7 +63,7 @@ describe('reading', () => {
     ['another field', report().replace('"pad":"000000', '"who":"me","pad":"')],
     ['a value of another metric', report({ metric: 'cache', value: 'edge' })],
     ['a value nobody knows', report({ value: 'moon' })],
-    ['a pad with a message', report().replace('0000', '1234')],
+    ['a pad with a message', report().replace('"pad":"0000', '"pad":"1234')],
     ['spaces for pad', report().replace('{"v":1', '{ "v":1').replace('"pad":"0', '"pad":"')],
     ['another version', report().replace('"v":1', '"v":2')],
     ['a day that is no day', report().replace(`"day":${DAY}`, '"day":-1234')],
