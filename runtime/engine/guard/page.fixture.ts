@@ -38,13 +38,16 @@ const questions = (count: number): Pairs =>
     `What is the way to take ${at} files from an old account into a new one so that none is lost?`,
   ]);
 
+/** Of the guard that hangs; who does not wait at all is far from it, be the machine as slow as it may. */
+const HANGS_MS = 2000;
+
 async function outcome(run: () => Promise<unknown>): Promise<string> {
   const start = performance.now();
   try {
     await run();
     return 'answered';
   } catch {
-    return performance.now() - start < 20 ? 'rejected at once' : 'rejected';
+    return performance.now() - start < HANGS_MS / 2 ? 'rejected at once' : 'rejected';
   }
 }
 
@@ -86,7 +89,7 @@ export const guardPage = {
     await lost.warm();
     workers[0]?.terminate();
     const silent = (): Worker => new Worker(URL.createObjectURL(new Blob(['/* says nothing */'])));
-    const hangs = open({ createWorker: silent, waitMs: 300 });
+    const hangs = open({ createWorker: silent, waitMs: HANGS_MS });
     return {
       'no model': await rejected(() => open({ manifest: '/models/no-guard/manifest.json' })('a', 'b')),
       'no worker': await rejected(() =>
