@@ -21,14 +21,17 @@ interface Served {
   readonly base: string;
   /** `METHOD path range` of each request. */
   readonly asked: string[];
+  /** Bytes that the loader has read, by path. */
+  readonly read: Map<string, number>;
 }
 
-/** Serves a model from loopback; `cutAfter` destroys the n-th response to a path after so many bytes. */
+/** Serves a model from loopback; `cutAfter` destroys the n-th response to a path once so many bytes were read. */
 async function serve(
   model: TinyModel,
   options: { cutAfter?: (path: string, nth: number) => number | undefined; ranges?: boolean } = {},
 ): Promise<Served> {
   const asked: string[] = [];
+  const read = new Map<string, number>();
   const counts = new Map<string, number>();
   const listener: RequestListener = (request, response) => {
     const path = (request.url ?? '/').slice(1);
@@ -45,7 +48,14 @@ async function serve(
     response.writeHead(start > 0 ? 206 : 200, { 'Content-Length': whole.byteLength - start, ...range });
     const cut = options.cutAfter?.(path, nth);
     if (cut === undefined) return void response.end(whole.subarray(start));
-    response.write(whole.subarray(start, start + cut), () => setTimeout(() => request.socket.destroy(), 20));
+    response.write(whole.subarray(start, start + cut), () => {
+      // A client throws away what it has not read when its socket dies.
+      const waiting = setInterval(() => {
+        if ((read.get(path) ?? 0) < start + cut && !request.socket.destroyed) return;
+        clearInterval(waiting);
+        request.socket.destroy();
+      }, 2);
+    });
   };
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -53,7 +63,7 @@ async function serve(
     server.closeAllConnections();
     server.close();
   });
-  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked };
+  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked, read };
 }
 
 function load(served: Served, options: Partial<LoadModelOptions> = {}): ReturnType<typeof loadModel> {
@@ -62,6 +72,10 @@ function load(served: Served, options: Partial<LoadModelOptions> = {}): ReturnTy
     fetch: (input, init) => fetch(input, init),
     sleep: async () => undefined,
     ...options,
+    onProgress(event) {
+      if (event.type === 'download') served.read.set(event.path, event.loadedBytes);
+      options.onProgress?.(event);
+    },
   });
 }
 

@@ -49,7 +49,7 @@ function breaking(response: Response, chunks: number): Response {
       left -= 1;
       if (left >= 0) return controller.enqueue(chunk);
       // A client throws away what it has not read when its socket dies; let it read.
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 200));
       controller.error(new Error('The socket died.'));
     },
   });

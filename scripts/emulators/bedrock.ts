@@ -128,7 +128,7 @@ export async function startBedrockEmulator(options: BedrockEmulatorOptions = {})
     if (plan.end === 'close') response.end();
     if (plan.end !== 'destroy') return;
     // A client throws away what it has not read when its socket dies; let it read the whole frames.
-    await sleep(20);
+    await sleep(200);
     response.destroy();
   }
 
