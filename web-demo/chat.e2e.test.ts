@@ -46,6 +46,7 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   browser = await launchChromium();
   context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 800 } });
+  context.setDefaultTimeout(SLOW.timeout);
   page = await context.newPage();
   page.on('pageerror', (error) => problems.push(error.message));
   await page.goto(`${url}/`);
