@@ -2,6 +2,7 @@
 // open a page. Refuses to download a browser.
 
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { createServer, type ViteDevServer } from 'vite';
@@ -31,8 +32,17 @@ export interface LaunchOptions {
   readonly args?: readonly string[];
 }
 
+/** Playwright's own half a minute is short where two cores compile a page and do much else. */
+const PATIENCE_MS = 100_000;
+
 export async function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
-  return await chromium.launch({ executablePath: findChromium(), args: chromiumArgs(options) });
+  const browser = await chromium.launch({
+    executablePath: findChromium(),
+    args: chromiumArgs(options),
+    timeout: PATIENCE_MS,
+  });
+  browser.on('context', (context) => context.setDefaultTimeout(PATIENCE_MS));
+  return browser;
 }
 
 /** Flags for a quiet headless browser; root needs --no-sandbox. */
@@ -94,6 +104,7 @@ export async function openTestPage(
     async close() {
       await browser.close();
       await server.close();
+      await rm(server.config.cacheDir, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }
