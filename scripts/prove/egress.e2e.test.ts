@@ -19,7 +19,7 @@ it('lets no canary leave, be kept or be logged', async () => {
   // The same doors do open on a page without the policy, and the sink sees it.
   const opened = Number(/doors: (\d+) of/.exec(ledger.notes.join('\n'))?.[1]);
   expect(opened).toBeGreaterThan(35);
-}, 300_000);
+}, 900_000);
 
 it('sees a leak where a policy redacts nothing: in the request, and on the socket afterwards', async () => {
   const edge = await startProvenEdge({
@@ -38,7 +38,7 @@ it('sees a leak where a policy redacts nothing: in the request, and on the socke
   await edge.stop();
   const places = ledger.leaks.map(({ where }) => where.replace(/ \(.*/, ''));
   expect(places).toEqual(["the cloud's request", "the cloud's socket", "the edge's cache", 'the log']);
-}, 60_000);
+}, 120_000);
 
 it('knows a vector in each form it could travel in, and no other vector', () => {
   const vector = Float32Array.from({ length: 384 }, (_, at) => Math.sin(at * at + 1) / 20);

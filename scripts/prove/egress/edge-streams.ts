@@ -130,7 +130,7 @@ function damagedForms(placeholder: string): readonly (readonly [string, string])
     ['lower case', placeholder.toLowerCase()],
     ['in round brackets', `(${bare})`],
     ['other number', placeholder.replace(/_(\d+)_/, (_all, n: string) => `_${Number(n) + 5000}_`)],
-    ['other nonce', placeholder.replace(/_[a-z0-9]{4}\]/, '_zzzz]')],
+    ['other nonce', placeholder.replace(/_[a-z0-9]{4}\]/, (own) => (own === '_zzzz]' ? '_xxxx]' : '_zzzz]'))],
     ['percent brackets', `%5B${bare}%5D`],
     ['in a URL', `See https://sink.test/?q=${placeholder}`],
     ['in an image', `![x](https://sink.test/?q=${placeholder})`],

@@ -10,7 +10,9 @@ import type { Ledger } from './report.ts';
 import type { Packet, Sink } from './sink.ts';
 
 const ATTACK = '10 doors of the page';
+/** No door that opens takes longer than this to be heard of after the one before. */
 const SETTLE_MS = 2500;
+const MOST_SETTLE_MS = 60_000;
 
 export async function tryDoors(
   context: BrowserContext,
@@ -22,13 +24,12 @@ export async function tryDoors(
 ): Promise<void> {
   const control = await openControl(context);
   await openAll(control.page, 'control', sink, canary);
-  await sleep(SETTLE_MS);
-  const opened = reachedBy(sink.packets, 'control', () => true);
+  const opened = await settledFor('control', sink);
   await control.close();
 
   await watchViolations(page);
   await openAll(page, 'page', sink, canary);
-  await sleep(SETTLE_MS);
+  await settledFor('page', sink);
   const refused = await page.evaluate(() =>
     (globalThis as unknown as { refused: string[] }).refused.join('\n'),
   );
@@ -84,6 +85,18 @@ async function exitAll(context: BrowserContext, pageUrl: string, sink: Sink, can
     await open(page, exit, targetOf(first + at, 'page', sink, canary));
     await sleep(600);
     await page.close();
+  }
+}
+
+/** The doors heard of once no more come, however slow the machine. */
+async function settledFor(from: 'control' | 'page', sink: Sink): Promise<ReadonlySet<string>> {
+  const until = performance.now() + MOST_SETTLE_MS;
+  let heard: ReadonlySet<string> = new Set();
+  for (;;) {
+    await sleep(SETTLE_MS);
+    const now = reachedBy(sink.packets, from, () => true);
+    if (now.size === heard.size || performance.now() > until) return now;
+    heard = now;
   }
 }
 

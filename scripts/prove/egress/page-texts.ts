@@ -144,9 +144,10 @@ export async function typePlaces(
   await ask(page, 'Where was the gate code sent?');
   await ask(page, `Who wrote ${canary.value}.txt?`);
   const left = tap.received().subarray(from);
-  if (left.length > 0)
-    ledger.leak({ attack, attempt: 'a file asked with reach cloud', where: 'what left the page' });
-  ledger.attempt(attack, left.length === 0 ? 'policy' : undefined, left.length);
+  const asked = askedOfAnyone(world, left);
+  for (const line of asked)
+    ledger.leak({ attack, attempt: 'a file asked with reach cloud', where: `what left the page: ${line}` });
+  ledger.attempt(attack, asked.length === 0 ? 'policy' : undefined, left.length);
   await page
     .getByRole('button', { name: /^Remove / })
     .first()
@@ -169,12 +170,18 @@ export async function typeAtHome(world: PageWorld, { take }: CanarySource): Prom
       texts: [value],
       stoppedBy: 'policy',
     });
-    for (const line of requestLines(tap.received().subarray(from))) {
-      if (OWN_FILE.test(line)) ledger.note(`a file of the page came late: ${line}`);
-      else ledger.leak({ attack, attempt: kind, where: `a request that should not have been: ${line}` });
-    }
+    for (const line of askedOfAnyone(world, tap.received().subarray(from)))
+      ledger.leak({ attack, attempt: kind, where: `a request that should not have been: ${line}` });
   }
   await reach(page, 'cloud');
+}
+
+/** Requests that are not the page's for a file of its own, which may come late where the machine is slow. */
+function askedOfAnyone({ ledger }: PageWorld, left: Buffer): readonly string[] {
+  const lines = requestLines(left);
+  if (left.length > 0 && lines.length === 0) return [`${left.length} bytes of no request`];
+  for (const line of lines) if (OWN_FILE.test(line)) ledger.note(`a file of the page came late: ${line}`);
+  return lines.filter((line) => !OWN_FILE.test(line));
 }
 
 const OWN_FILE = /^GET \/(?!v1\/)[\w./-]*$/;
