@@ -31,8 +31,9 @@ const config: ViteUserConfig = defineConfig({
           globalSetup: ['./scripts/testing/require-chromium.ts'],
           include: slow,
           exclude: ['**/node_modules/**', 'dist/**'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // A software GPU takes half a minute for what a machine three times slower must end as well.
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

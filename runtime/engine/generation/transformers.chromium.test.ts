@@ -74,7 +74,7 @@ describe.each([
   beforeAll(openPage);
   afterAll(() => test?.close());
 
-  it('answers, the same each time, held by a grammar, ended by an abort', { timeout: 120_000 }, async () => {
+  it('answers, the same each time, held by a grammar, ended by an abort', async () => {
     expect(await call('open', { baseUrl, device, build: build(files) })).toBe(`transformers-${device}`);
     const text = await call('say', ask());
     expect(text.length).toBeGreaterThan(4);
