@@ -109,7 +109,7 @@ const step = fc.oneof(
 );
 
 it('reads what the rows say after any run of changes, sealings and moves of rows', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -264,7 +264,7 @@ it('seals by itself while it is written to, and leaves no word of an erased entr
   const client = createClient({ url: `file:${file}` });
   const sealed = async (): Promise<unknown> =>
     (await client.execute('SELECT count(*) FROM cache_blocks WHERE length(data) > 0')).rows[0]?.[0];
-  await expect.poll(sealed, { timeout: 5_000 }).toBe(2);
+  await expect.poll(sealed).toBe(2);
   const occurrences = async (): Promise<number> => {
     await client.execute('PRAGMA wal_checkpoint(TRUNCATE)');
     return readFileSync(file, 'latin1').split(word).length - 1;
