@@ -1,5 +1,6 @@
 // Owns one store among many tabs: the tab that holds the lock opens it, the others ask that tab. When
 // it closes, the next takes over and runs what was left unanswered.
+import { toWireError } from '../errors.ts';
 import type { CacheStore } from './store.ts';
 import {
   answerRequest,
@@ -38,11 +39,17 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Cach
   async function lead(): Promise<void> {
     const opening = open();
     local = opening;
+    // Asked of a leader that is gone: no longer of one that may be too slow, but of this tab, which may open slowly.
+    const left = link.takePending();
     try {
       const store = await opening;
-      for (const { request, settle } of link.takePending()) void answerRequest(store, request).then(settle);
+      for (const { request, settle } of left) void answerRequest(store, request).then(settle);
       await closing.promise;
       await store.close();
+    } catch (error) {
+      for (const { request, settle } of left)
+        settle({ type: 'store-reply', to: request.from, id: request.id, error: toWireError(error) });
+      throw error;
     } finally {
       local = undefined;
     }

@@ -69,13 +69,13 @@ export function createStoreClient(
 
 export interface StoreLink {
   call(call: StoreCall, argument: unknown): Promise<unknown>;
-  /** Requests without a reply yet, oldest first; a new leader runs them itself. */
+  /** Requests without a reply yet, oldest first, which from now on wait for as long as it takes. */
   takePending(): readonly { readonly request: StoreRequest; settle(reply: StoreReply): void }[];
 }
 
 /** Sends requests over an end and settles them by their replies. @throws storage-failed after `timeoutMs` */
 export function createStoreLink(end: MessageEnd, from: string, timeoutMs: number): StoreLink {
-  const pending = new Map<number, { request: StoreRequest; settle(reply: StoreReply): void }>();
+  const pending = new Map<number, { request: StoreRequest; settle(reply: StoreReply): void; wait(): void }>();
   let lastId = 0;
   end.addEventListener('message', ({ data }) => {
     if (!isReply(data) || data.to !== from) return;
@@ -92,6 +92,7 @@ export function createStoreLink(end: MessageEnd, from: string, timeoutMs: number
         }, timeoutMs);
         pending.set(request.id, {
           request,
+          wait: () => clearTimeout(timer),
           settle(reply) {
             clearTimeout(timer);
             pending.delete(request.id);
@@ -102,7 +103,11 @@ export function createStoreLink(end: MessageEnd, from: string, timeoutMs: number
         end.postMessage(request);
       });
     },
-    takePending: () => [...pending.values()],
+    takePending() {
+      const left = [...pending.values()];
+      for (const { wait } of left) wait();
+      return left;
+    },
   };
 }
 
