@@ -2,8 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { D_OWN_BYTES } from '../kernel/decoder-layout.ts';
+import { watchMemories } from '../kernel/fixtures/watch-memories.ts';
 import { type TinyChatOptions, tinyChatModel } from './fixtures/tiny-chat-model.ts';
 import { tinyWeights } from './fixtures/tiny-weights.ts';
+import type { Generator } from './generator.ts';
 import { createNodeGenerator, findModel } from './node.ts';
 
 let folder = '';
@@ -28,6 +31,24 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const signal = new AbortController().signal;
 
+/** An answer of eight tokens; `midway` is called at its second part. */
+async function say(generator: Generator, midway: () => void = () => undefined): Promise<string> {
+  let text = '';
+  let parts = 0;
+  const request = {
+    messages: [{ role: 'user' as const, content: 'Hi' }],
+    max_completion_tokens: 8,
+    // Never the end of its turn.
+    logit_bias: { '2': -100 },
+  };
+  for await (const part of generator.stream(request, { signal })) {
+    parts += 1;
+    if (parts === 2) midway();
+    if (part.type === 'text-delta') text += part.text;
+  }
+  return text;
+}
+
 describe('createNodeGenerator', () => {
   it('opens a model from its folder on the kernel and answers the same each time', async () => {
     await writeModel('tiny-llama');
@@ -38,17 +59,25 @@ describe('createNodeGenerator', () => {
       threads: 1,
       onProgress: (bytes, of) => progress.push(bytes / of),
     });
-    const say = async () => {
-      let text = '';
-      const request = { messages: [{ role: 'user' as const, content: 'Hi' }], max_completion_tokens: 8 };
-      for await (const part of generator.stream(request, { signal })) {
-        if (part.type === 'text-delta') text += part.text;
-      }
-      return text;
-    };
     expect(generator).toMatchObject({ model: 'tiny-llama', backend: 'kernel' });
-    expect(await say()).toBe(await say());
+    expect(await say(generator)).toBe(await say(generator));
     expect(progress.at(-1)).toBe(1);
+    await generator.dispose();
+  });
+
+  it('goes on in the middle of an answer though its helper thread traps, whatever became of the load’s signal', async () => {
+    const model = await writeModel('threads');
+    const memories = watchMemories();
+    const load = new AbortController();
+    const generator = await createNodeGenerator({ model, threads: 2, signal: load.signal });
+    load.abort();
+    const whole = await say(generator);
+    expect(whole).not.toBe('');
+    for (const backend of ['kernel-threads', 'kernel']) {
+      const halved = await say(generator, () => memories.derail(D_OWN_BYTES));
+      expect([halved, generator.backend]).toEqual([whole, backend]);
+    }
+    memories.stop();
     await generator.dispose();
   });
 

@@ -60,17 +60,21 @@ export async function createNodeGenerator(options: NodeGeneratorOptions = {}): P
       `Manifest ${manifest.id} names no weights or no tokenizer.`,
     );
   }
+  let loading = signal;
   const model: DecoderModel = {
     manifest,
     weightsHash: weights.sha256,
     golden: texts.golden && parseDecoderGolden(texts.golden),
-    weights: () => hashedParts(join(folder, weights.path), weights, signal),
+    weights: () => hashedParts(join(folder, weights.path), weights, loading),
   };
   const threads = options.threads ?? Math.min(MAX_THREADS, cpus().length);
   const rows = threads > 1 ? [kernelThreadsDecoder, kernelDecoder] : [kernelDecoder];
   const context = Math.min(options.context ?? DEFAULT_CONTEXT, manifest.maxTokens);
   const limits = { threads, context, cacheBytes, signal, onProgress };
-  return await openGenerator(() => openDecoder(model, rows, limits), manifest, texts, options);
+  const generator = await openGenerator(() => openDecoder(model, rows, limits), manifest, texts, options);
+  // A decoder that is lost is opened again long after its load's signal had its say.
+  loading = undefined;
+  return generator;
 }
 
 /** The model's folder, where it is; nothing is opened. */

@@ -11,9 +11,10 @@ import { loadNodeModel } from '../node.ts';
 import { createKernelDecoder } from './decoder.ts';
 import { D_OWN_BYTES } from './decoder-layout.ts';
 import { randomDecoder, TINY } from './decoder-random-model.ts';
+import { type WatchedMemories, watchMemories } from './fixtures/watch-memories.ts';
 import { goldenVectors, openGolden } from './golden-input.ts';
 import { createKernelEncoder, type KernelOptions } from './index.ts';
-import { ARENA_BYTES, PLAN } from './layout.ts';
+import { ARENA_BYTES } from './layout.ts';
 
 const golden = await openGolden();
 const expected = await goldenVectors(golden);
@@ -21,35 +22,22 @@ const expected = await goldenVectors(golden);
 const SILENCE_MS = 500;
 
 const helpers: Worker[] = [];
-const memories: WebAssembly.Memory[] = [];
-const { Memory } = WebAssembly;
 const noteWorker = (worker: Worker) => void helpers.push(worker);
+let memories: WatchedMemories;
 
 beforeEach(() => {
   process.on('worker', noteWorker);
-  class Noted extends Memory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor);
-      memories.push(this);
-    }
-  }
-  Object.assign(WebAssembly, { Memory: Noted });
+  memories = watchMemories();
 });
 afterEach(() => {
   process.off('worker', noteWorker);
-  Object.assign(WebAssembly, { Memory });
+  memories.stop();
   helpers.length = 0;
-  memories.length = 0;
 });
 
 /** Ends the newest helper as another's terminate would: its event finds this thread inside the kernel. */
 function terminate(): void {
   void helpers.at(-1)!.terminate();
-}
-
-/** Makes the newest helper trap: what belongs to it alone now lies beyond the newest memory's end. */
-function derail(field: number): void {
-  new DataView(memories.at(-1)!.buffer).setUint32(PLAN + field, 0x7fff_ff00, true);
 }
 
 const openEncoder = (options: KernelOptions) =>
@@ -83,7 +71,7 @@ describe('an encoder', () => {
     ['a chunk each', golden.input],
   ])('whose helper traps in the middle of a run hears of it at once (%s)', async (_, input) => {
     const session = await openEncoder({});
-    derail(ARENA_BYTES);
+    memories.derail(ARENA_BYTES);
     const start = performance.now();
     const run = async () => {
       // Chunks go to whoever comes first: the helper may come late.
@@ -105,7 +93,7 @@ describe('an encoder', () => {
 
   it.each([
     ['ended', terminate],
-    ['trapped', () => derail(ARENA_BYTES)],
+    ['trapped', () => memories.derail(ARENA_BYTES)],
   ])('on the ladder answers the same request on one thread, the same bits (%s)', async (_, kill) => {
     const falls: string[] = [];
     const impatient = {
@@ -160,7 +148,7 @@ describe('a decoder', () => {
 
   it.each([
     ['ended', terminate],
-    ['trapped', () => derail(D_OWN_BYTES)],
+    ['trapped', () => memories.derail(D_OWN_BYTES)],
   ])('whose helper %s fails that forward and every one after it', async (_, kill) => {
     const decoder = await createKernelDecoder(tiny.weights, tiny.manifest, {
       threads: 2,
@@ -175,7 +163,7 @@ describe('a decoder', () => {
 
   it.each([
     ['ended', terminate],
-    ['trapped', () => derail(D_OWN_BYTES)],
+    ['trapped', () => memories.derail(D_OWN_BYTES)],
   ])('goes on where it stood, on new threads, then on one: the same bits (%s)', async (_, kill) => {
     const alone = await createKernelDecoder(tiny.weights, tiny.manifest);
     const whole = await say(alone);

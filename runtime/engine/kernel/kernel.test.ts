@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EncoderInput, EncoderSession } from '../../types.ts';
+import { watchMemories } from './fixtures/watch-memories.ts';
 import { goldenVectors, openGolden } from './golden-input.ts';
 import { createKernelEncoder, type KernelOptions } from './index.ts';
 import { compileKernel } from './module.ts';
@@ -144,16 +145,8 @@ describe('batches', () => {
 });
 
 it('never grows: a thousand runs leave the memory at its first size', async () => {
-  const made: WebAssembly.Memory[] = [];
-  class Watched extends WebAssembly.Memory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor);
-      made.push(this);
-    }
-  }
-  const { Memory } = WebAssembly;
-  Object.assign(WebAssembly, { Memory: Watched });
-  const session = await open(randomModel(SMALL)).finally(() => Object.assign(WebAssembly, { Memory }));
+  const { made, stop } = watchMemories();
+  const session = await open(randomModel(SMALL)).finally(stop);
   const buffer = made[0]!.buffer;
   const bytes = buffer.byteLength;
   for (let run = 0; run < 1000; run += 1) await session.run(texts([1 + (run % 60), 4], 90, run), 'pooled');
