@@ -53,7 +53,13 @@ beforeAll(async () => {
     },
     outbound: (request) => fetch(request),
   });
-  client = new OpenAI({ apiKey: KEY, baseURL: `${workerd.url}/v1`, maxRetries: 0 });
+  client = new OpenAI({
+    apiKey: KEY,
+    baseURL: `${workerd.url}/v1`,
+    maxRetries: 0,
+    // Which keeps no connection that could go stale.
+    fetch: (url, init) => workerd.fetch(String(url), init),
+  });
 });
 afterAll(async () => {
   await workerd?.stop();
