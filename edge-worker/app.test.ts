@@ -232,6 +232,30 @@ describe('limits', () => {
     await runtime.closed;
     expect((await app.request('/v1/embeddings', chat({ input: 'x', model: 'm' }))).status).toBe(200);
   });
+
+  it.each([
+    ['GET', '/v1/chat/completions', 405],
+    ['DELETE', '/v1/models', 405],
+    ['HEAD', '/v1/models', 200],
+    ['HEAD', '/v1/models/fake', 200],
+    ['HEAD', '/v1/nothing', 404],
+    ['GET', '/v1/nothing', 404],
+    ['OPTIONS', '/v1/models', 204],
+  ])(
+    'counts no %s of %s as open once it is answered, though nobody reads a body',
+    async (method, path, status) => {
+      const { app, audit } = setUp({ limits: { openAnswers: 1 } });
+      const headers = { authorization: `Bearer ${KEY_A}` };
+      for (let time = 0; time < 3; time += 1) {
+        const response = await app.request(path, { method, headers });
+        expect(response.status).toBe(status);
+        await response.text();
+      }
+      expect((await app.request('/v1/models', { headers })).status).toBe(200);
+      if (method !== 'OPTIONS')
+        await expect.poll(async () => (await audit.recent(9))[0]).toMatchObject({ status });
+    },
+  );
 });
 
 describe('aborts', () => {

@@ -83,7 +83,6 @@ export function createApp(deps: EdgeDeps): EdgeApp {
   });
   app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"] } }));
   app.use(cors({ origin: [...(deps.origins ?? [])], exposeHeaders: EXPOSED, maxAge: 600 }));
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: (_c, allowed) => wrongMethod(allowed) }));
 
   app.get('/healthz', async (c) => await healthResponse(c, deps, accounting.auditFailures()));
 
@@ -102,6 +101,8 @@ export function createApp(deps: EdgeDeps): EdgeApp {
     return await next();
   });
   app.use('/v1/*', accounting.middleware);
+  // Within the accounting: it puts another response in the place of one that nobody reads then.
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (_c, allowed) => wrongMethod(allowed) }));
   app.use('/v1/*', bodyLimit({ maxSize: limits.bodyBytes, onError: () => refuse('too-large') }));
 
   app.get('/v1/telemetry/report', async (c) =>
@@ -252,7 +253,12 @@ function createAccounting(deps: EdgeDeps, limits: EdgeLimits, clock: Clock): Acc
         completionTokens: 0,
       };
       c.set('outcome', outcome);
-      await next();
+      try {
+        await next();
+      } catch (error) {
+        open.leave(key.tenant);
+        throw error;
+      }
       for (const [name, value] of Object.entries(headers)) c.header(name, value);
       const facts = {
         id: c.get('requestId'),
@@ -261,7 +267,7 @@ function createAccounting(deps: EdgeDeps, limits: EdgeLimits, clock: Clock): Acc
         bytesIn: bytesInOf(c),
         status: c.res.status,
       };
-      c.res = trackBody(c.res, c.req.raw.signal, (bytesOut) => {
+      c.res = trackBody(c.res, c.req.raw, (bytesOut) => {
         open.leave(key.tenant);
         const exchange = { ...facts, bytesOut, durationMs: clock.monotonic() - begunMs };
         const written = write(auditRowOf(exchange, outcome, hasher));

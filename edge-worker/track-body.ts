@@ -3,9 +3,14 @@
 
 /**
  * The same response; `onEnd` is called exactly once with the body bytes handed on. An abort of the request ends
- * it too, since a server need not read or cancel a body that nobody waits for.
+ * it too, since a server need not read or cancel a body that nobody waits for; so does a HEAD, whose answer's
+ * body nobody ever reads.
  */
-export function trackBody(response: Response, signal: AbortSignal, onEnd: (bytes: number) => void): Response {
+export function trackBody(
+  response: Response,
+  { method, signal }: Pick<Request, 'method' | 'signal'>,
+  onEnd: (bytes: number) => void,
+): Response {
   let bytes = 0;
   let ended = false;
   const end = (): void => {
@@ -16,6 +21,11 @@ export function trackBody(response: Response, signal: AbortSignal, onEnd: (bytes
   if (response.body === null || signal.aborted) {
     end();
     return response;
+  }
+  if (method === 'HEAD') {
+    void response.body.cancel().catch(() => {});
+    end();
+    return new Response(null, response);
   }
   signal.addEventListener('abort', end);
   const reader = response.body.getReader();

@@ -81,6 +81,7 @@ function setup(
     models: () => [
       { id: 'mini', task: 'embed' },
       { id: 'org/chat', task: 'generate' },
+      { id: 'arn:aws:x/eu.test-v1:0', task: 'generate' },
     ],
   };
   const handler = createOpenAiHandler(runtime, options);
@@ -486,8 +487,13 @@ describe('embeddings through the OpenAI SDK', () => {
 describe('models and the rest', () => {
   it('lists and finds models, slashes in ids included', async () => {
     const { client } = setup();
-    expect((await client.models.list()).data.map(({ id }) => id)).toEqual(['mini', 'org/chat']);
-    expect((await client.models.retrieve('org/chat')).id).toBe('org/chat');
+    expect((await client.models.list()).data.map(({ id }) => id)).toEqual([
+      'mini',
+      'org/chat',
+      'arn:aws:x/eu.test-v1:0',
+    ]);
+    for (const id of ['org/chat', 'arn:aws:x/eu.test-v1:0'])
+      expect((await client.models.retrieve(id)).id).toBe(id);
     await expect(client.models.retrieve('gone')).rejects.toMatchObject({
       status: 404,
       code: 'model_not_found',
@@ -500,7 +506,15 @@ describe('models and the rest', () => {
       await handler(new Request(`https://nearfield.invalid${path}`, { method }));
     expect((await ask('/v1/chat/completions')).status).toBe(405);
     expect((await ask('/v1/chat/completions')).headers.get('allow')).toBe('POST');
-    expect((await ask('/v1/models/mini', 'DELETE')).status).toBe(405);
+    expect((await ask('/v1/models/mini', 'DELETE')).headers.get('allow')).toBe('GET, HEAD');
+    for (const [path, status] of [
+      ['/v1/models', 200],
+      ['/v1/models/mini', 200],
+      ['/v1/models/%', 404],
+    ] as const) {
+      const head = await ask(path, 'HEAD');
+      expect([head.status, head.body]).toEqual([status, null]);
+    }
     expect((await ask('/v1/nothing')).status).toBe(404);
     expect((await ask('/v1')).status).toBe(404);
     expect((await ask('/other/models')).status).toBe(404);

@@ -69,17 +69,18 @@ export function createOpenAiHandler(
     const { pathname } = new URL(http.url);
     const path = pathname.startsWith(`${basePath}/`) ? pathname.slice(basePath.length) : '';
     const route = routes[path];
+    const method = http.method === 'HEAD' ? 'GET' : http.method;
     if (route !== undefined) {
-      return http.method === route.method ? await route.serve(http) : notAllowed(route.method);
+      return method === route.method ? await route.serve(http) : notAllowed(route.method);
     }
     if (path.startsWith('/models/')) {
-      if (http.method !== 'GET') return notAllowed('GET');
+      if (method !== 'GET') return notAllowed('GET');
       return Response.json(findModel(runtime, path.slice('/models/'.length)));
     }
     return withStatus(404, new NearfieldError('invalid-request', 'No such endpoint.'));
   }
 
-  return async (http) => {
+  async function answer(http: Request): Promise<Response> {
     try {
       return await serve(http);
     } catch (error) {
@@ -88,6 +89,12 @@ export function createOpenAiHandler(
       onError(error);
       return errorResponse(error);
     }
+  }
+
+  return async (http) => {
+    const response = await answer(http);
+    // Source: RFC 9110, 9.3.2.
+    return http.method === 'HEAD' ? new Response(null, response) : response;
   };
 }
 
@@ -109,14 +116,24 @@ function modelOf({ id, task }: { readonly id: string; readonly task: string }): 
 }
 
 function findModel(runtime: OpenAiRuntime, encodedId: string): object {
-  const found = runtime.models().find(({ id }) => encodeURIComponent(id) === encodedId || id === encodedId);
+  const wanted = decoded(encodedId);
+  const found = runtime.models().find(({ id }) => id === wanted);
   if (found !== undefined) return modelOf(found);
   throw new NearfieldError('model-not-found', 'No such model here. GET /v1/models lists them.');
 }
 
+/** Clients differ in which characters of an id they encode. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function notAllowed(method: string): Response {
   const error = new NearfieldError('invalid-request', `Expected ${method}.`);
-  return withStatus(405, error, { allow: method });
+  return withStatus(405, error, { allow: method === 'GET' ? 'GET, HEAD' : method });
 }
 
 function withStatus(status: number, error: NearfieldError, headers: Record<string, string> = {}): Response {
