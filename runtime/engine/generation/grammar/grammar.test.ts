@@ -2,18 +2,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cpuMs } from '../../../../scripts/testing/cpu-time.ts';
-import { createDecodeLoop } from '../decode-loop.ts';
-import { createBookDecoder, hashedLogits } from '../fixtures/decoder-book.ts';
+import { babble, grammars } from '../fixtures/babble.ts';
 import { drawnSchema, HAND_WRITTEN } from '../fixtures/schemas.ts';
-import { tinyTokenizerJson } from '../fixtures/tiny-tokenizer.ts';
-import { createGuesser } from '../guess.ts';
-import { createSampler, maskAllows } from '../sampler.ts';
-import { createVocabulary } from '../vocabulary.ts';
-import { createGrammars } from './grammars.ts';
-
-const vocabulary = createVocabulary(tinyTokenizerJson());
-const endIds = new Set([vocabulary.idOf('<|im_end|>')!]);
-const grammars = createGrammars({ vocabulary, endIds, vocab: vocabulary.size });
+import { vocabulary } from '../fixtures/tiny-generator.ts';
+import { maskAllows } from '../sampler.ts';
 
 const isDate = (text: string) => {
   const date = new Date(text);
@@ -36,33 +28,6 @@ ajv.addFormat(
 ajv.addFormat('ipv6', (text) => URL.canParse(`http://[${text}]/`));
 ajv.addFormat('uri', (text) => URL.canParse(text));
 ajv.addFormat('hostname', (text) => URL.canParse(`http://${text}/`));
-
-/** A model that knows nothing, held by the grammar. */
-async function babble(schema: unknown, seed: number, maxTokens: number, temperature = 1) {
-  const grammar = grammars.json(schema, 'schema');
-  const decoder = createBookDecoder(
-    { vocab: vocabulary.size, context: 5000 },
-    hashedLogits(vocabulary.size, seed),
-  );
-  const sequence = decoder.open();
-  const loop = createDecodeLoop({
-    sequence,
-    prompt: [3],
-    forward: async (tokens, logits) => (await decoder.forward([{ sequence, tokens, logits }]))[0]!,
-    vocab: decoder.vocab,
-    maxTokens,
-    sampler: createSampler({ seed, temperature }),
-    endIds,
-    guesser: seed % 2 === 0 ? createGuesser() : undefined,
-    grammar,
-    now: () => 0,
-  });
-  const bytes: number[] = [];
-  for await (const { id } of loop.tokens) bytes.push(...vocabulary.bytesOf(id)!);
-  const needed = grammar.closing(grammar.start).length;
-  const text = new TextDecoder('utf-8', { fatal: needed <= maxTokens }).decode(Uint8Array.from(bytes));
-  return { text, finishReason: loop.finishReason(), needed };
-}
 
 /** What can be made of the text so far, as bytes one by one. */
 function accepts(schema: unknown, text: string): boolean {
