@@ -1,6 +1,7 @@
 // The worker of crash.workerd.test.ts: an object that writes when told to and says when the store has said that it is
 // kept, and after a kill tells what it finds.
 import { type DurableObjectSql, openDurableObjectCacheStore } from './durable-object.ts';
+import { type ObjectWorker, toObject } from './object-worker.fixture.ts';
 import { allHeads, sampleEntry } from './store.contract.ts';
 import type { CacheStore } from './store.ts';
 
@@ -46,15 +47,5 @@ export class CrashObject {
   }
 }
 
-interface Env {
-  readonly CACHE: {
-    idFromName(name: string): unknown;
-    get(id: unknown): { fetch(request: Request): Promise<Response> };
-  };
-}
-
-export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
-    return await env.CACHE.get(env.CACHE.idFromName('one')).fetch(request);
-  },
-};
+const worker: ObjectWorker = toObject(() => 'one');
+export default worker;

@@ -1,5 +1,6 @@
 // The worker of durable-object.workerd.test.ts: one object a check, so that each has a fresh store.
 import { type DurableObjectSql, openDurableObjectCacheStore } from './durable-object.ts';
+import { type ObjectWorker, toObject } from './object-worker.fixture.ts';
 import { STORE_CHECKS } from './store.contract.ts';
 
 export class CacheObject {
@@ -22,15 +23,5 @@ export class CacheObject {
   }
 }
 
-interface Env {
-  readonly CACHE: {
-    idFromName(name: string): unknown;
-    get(id: unknown): { fetch(request: Request): Promise<Response> };
-  };
-}
-
-export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
-    return await env.CACHE.get(env.CACHE.idFromName(request.url)).fetch(request);
-  },
-};
+const worker: ObjectWorker = toObject((request) => request.url);
+export default worker;
