@@ -1,17 +1,9 @@
 import { expect, it } from 'vitest';
+import { askWorker } from '../../../scripts/testing/ask-worker.ts';
 import { openTestPage } from '../../../scripts/testing/chromium.ts';
 import { createKernelDecoder } from './decoder.ts';
 import { randomDecoder } from './decoder-random-model.ts';
-
-interface Answer {
-  readonly ok?: {
-    readonly backend: string;
-    readonly relaxed: boolean;
-    readonly isolated: boolean;
-    readonly logits: number[];
-  };
-  readonly failed?: string;
-}
+import type { Decoded, Question } from './fixtures/decoder-page.ts';
 
 it.each([
   { page: 'isolated, two threads', isolated: true, threads: 2, backend: 'kernel-threads' },
@@ -23,20 +15,14 @@ it.each([
   const [expected] = await decoder.forward([{ sequence: decoder.open(), tokens: ids, logits: 'all' }]);
   const test = await openTestPage({ isolated });
   try {
-    const answer = await test.page.evaluate(
-      async (question) => {
-        const worker = new Worker('/runtime/engine/kernel/fixtures/decoder-page.ts', { type: 'module' });
-        return await new Promise<Answer>((resolve) => {
-          worker.onmessage = (event) => resolve(event.data);
-          worker.onerror = (event) => resolve({ failed: event.message });
-          worker.postMessage(question);
-        });
-      },
-      { threads, ids },
+    const question: Question = { threads, ids };
+    const answer = await askWorker<Decoded>(
+      test,
+      '/runtime/engine/kernel/fixtures/decoder-page.ts',
+      question,
     );
-    expect(answer.failed, test.log.join('\n')).toBeUndefined();
-    expect(answer.ok).toMatchObject({ backend, isolated, relaxed: true });
-    expect(answer.ok!.logits).toEqual([...expected!]);
+    expect(answer).toMatchObject({ backend, isolated, relaxed: true });
+    expect(answer.logits).toEqual([...expected!]);
   } finally {
     await test.close();
   }

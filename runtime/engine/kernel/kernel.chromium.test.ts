@@ -1,17 +1,8 @@
 import { expect, it } from 'vitest';
+import { askWorker } from '../../../scripts/testing/ask-worker.ts';
 import { openTestPage } from '../../../scripts/testing/chromium.ts';
+import type { Encoded, Question } from './fixtures/page.ts';
 import { goldenVectors, openGolden } from './golden-input.ts';
-
-interface Answer {
-  readonly ok?: {
-    readonly backend: string;
-    readonly relaxed: boolean;
-    readonly isolated: boolean;
-    readonly vectors: number[];
-    readonly same: boolean;
-  };
-  readonly failed?: string;
-}
 
 it.each([
   { page: 'isolated, two threads', isolated: true, threads: 2, backend: 'kernel-threads' },
@@ -20,20 +11,10 @@ it.each([
   const model = await openGolden();
   const test = await openTestPage({ isolated });
   try {
-    const answer = await test.page.evaluate(
-      async ({ threads, inputIds }) => {
-        const worker = new Worker('/runtime/engine/kernel/fixtures/page.ts', { type: 'module' });
-        return await new Promise<Answer>((resolve) => {
-          worker.onmessage = (event) => resolve(event.data);
-          worker.onerror = (event) => resolve({ failed: event.message });
-          worker.postMessage({ threads, inputIds });
-        });
-      },
-      { threads, inputIds: model.golden.inputIds },
-    );
-    expect(answer.failed, test.log.join('\n')).toBeUndefined();
-    expect(answer.ok).toMatchObject({ backend, isolated, relaxed: true, same: true });
-    expect(answer.ok!.vectors).toEqual([...(await goldenVectors(model))]);
+    const question: Question = { threads, inputIds: model.golden.inputIds };
+    const answer = await askWorker<Encoded>(test, '/runtime/engine/kernel/fixtures/page.ts', question);
+    expect(answer).toMatchObject({ backend, isolated, relaxed: true, same: true });
+    expect(answer.vectors).toEqual([...(await goldenVectors(model))]);
   } finally {
     await test.close();
   }
