@@ -121,7 +121,7 @@ export async function* partsOf(
   let usage: Usage | undefined;
   for await (const { messageType, name, body } of frames) {
     if (messageType !== 'event') throw exceptionOf(tierId, name);
-    if (name === 'messageStop') finishReason = FINISH[stopEvent.parse(body).stopReason] ?? 'stop';
+    if (name === 'messageStop') finishReason = finishOf(stopEvent.parse(body).stopReason, tierId);
     else if (name === 'metadata') usage = usageOf(body);
     else {
       const part = contentOf(name, body, toolIndexes);
@@ -130,6 +130,13 @@ export async function* partsOf(
   }
   if (finishReason === undefined) return;
   yield { type: 'finish', finishReason, usage, model };
+}
+
+/** @throws upstream-unavailable where the model's own words cannot be read as an answer */
+function finishOf(stopReason: string, tierId: string): FinishReason {
+  if (!stopReason.startsWith('malformed_')) return FINISH[stopReason] ?? 'stop';
+  const message = `Tier ${tierId} broke off: its model wrote what is no answer and no tool call.`;
+  throw new NearfieldError('upstream-unavailable', message, { tier: tierId });
 }
 
 function contentOf(name: string, body: unknown, toolIndexes: Map<number, number>): TierPart | undefined {

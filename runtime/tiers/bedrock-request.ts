@@ -19,11 +19,13 @@ export function converseBody(request: ChatRequest): object {
     throw new NearfieldError('invalid-request', 'Expected a message with text.', { param: 'messages' });
   }
   const system = systemOf(request).map((text) => ({ text }));
+  const stops = request.stop?.filter((stop) => stop !== '') ?? [];
   const inferenceConfig = defined({
     maxTokens: request.max_completion_tokens,
-    temperature: request.temperature,
+    // OpenAI's goes to 2, Converse's to 1.
+    temperature: request.temperature === undefined ? undefined : Math.min(request.temperature, 1),
     topP: request.top_p,
-    stopSequences: request.stop,
+    stopSequences: stops.length === 0 ? undefined : stops,
   });
   return defined({
     messages,
@@ -34,7 +36,13 @@ export function converseBody(request: ChatRequest): object {
   });
 }
 
-/** Roles must alternate and blank text is refused, so neighbours merge and blanks go. */
+/** The user must speak first; where none did, this says so. */
+const NOBODY_SPOKE: Block = { text: '(The assistant speaks first.)' };
+
+/**
+ * Roles must alternate, beginning with the user's, and blank text is refused, as is blank space at the end of a
+ * beginning that the model is to go on with. So neighbours merge and blanks go.
+ */
 function turnsOf(messages: readonly ChatMessage[]): Turn[] {
   const turns: Turn[] = [];
   messages.forEach((message, index) => {
@@ -45,6 +53,10 @@ function turnsOf(messages: readonly ChatMessage[]): Turn[] {
     if (last?.role === role) last.content.push(...content);
     else if (content.length > 0) turns.push({ role, content });
   });
+  if (turns[0]?.role === 'assistant') turns.unshift({ role: 'user', content: [NOBODY_SPOKE] });
+  const end = turns.at(-1);
+  const said = end?.role === 'assistant' ? end.content.at(-1)?.text : undefined;
+  if (typeof said === 'string') end!.content.splice(-1, 1, { text: said.trimEnd() });
   return turns;
 }
 
@@ -80,11 +92,20 @@ function systemOf(request: ChatRequest): string[] {
   // Converse has schemas but no plain JSON mode.
   if (request.response_format?.type === 'json_object')
     said.push('Answer with one JSON object and nothing else.');
+  // Where the history makes it name tools, Converse has no word for wanting none called.
+  if (request.tool_choice === 'none' && namesCalled(request).length > 0)
+    said.push('Answer in words. Call no tool.');
   return said;
 }
 
-function toolConfigOf({ messages, tools = [], tool_choice: choice }: ChatRequest): object | undefined {
-  const used = messages.flatMap(({ tool_calls }) => (tool_calls ?? []).map(({ function: { name } }) => name));
+/** Functions that the conversation has called already. */
+function namesCalled({ messages }: ChatRequest): readonly string[] {
+  return messages.flatMap(({ tool_calls }) => (tool_calls ?? []).map(({ function: { name } }) => name));
+}
+
+function toolConfigOf(request: ChatRequest): object | undefined {
+  const { tools = [], tool_choice: choice } = request;
+  const used = namesCalled(request);
   // Converse refuses tool turns in a conversation that names no tools, so these are named from the history.
   const past: ToolDefinition[] = [...new Set(used)]
     .filter((name) => !tools.some((tool) => tool.function.name === name))
@@ -95,8 +116,9 @@ function toolConfigOf({ messages, tools = [], tool_choice: choice }: ChatRequest
 }
 
 function toolSpecOf({ function: { name, description, parameters, strict } }: ToolDefinition): object {
-  const inputSchema = { json: parameters ?? { type: 'object', properties: {} } };
-  return { toolSpec: defined({ name, description, inputSchema, strict }) };
+  const inputSchema = { json: { type: 'object', ...(parameters ?? { properties: {} }) } };
+  const told = description?.trim() === '' ? undefined : description;
+  return { toolSpec: defined({ name, description: told, inputSchema, strict }) };
 }
 
 function toolChoiceOf(choice: ChatRequest['tool_choice']): object | undefined {

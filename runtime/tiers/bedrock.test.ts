@@ -107,9 +107,10 @@ describe('against the emulator', () => {
     const tool = { kind: 'tool' as const, name: 'now', input: {}, more: [{ name: 'now', input: { at: 1 } }] };
     const namesOf = (parts: readonly TierPart[]) =>
       parts.flatMap((part) => (part.type === 'tool-call-delta' && part.id !== undefined ? [part.id] : []));
+    const offering = { ...request, tools: [{ type: 'function' as const, function: { name: 'now' } }] };
     emulator.script(tool, tool);
-    expect(namesOf(await ask())).toHaveLength(2);
-    const parts = await ask(undefined, { ...request, parallel_tool_calls: false });
+    expect(namesOf(await ask(undefined, offering))).toHaveLength(2);
+    const parts = await ask(undefined, { ...offering, parallel_tool_calls: false });
     expect(namesOf(parts)).toHaveLength(1);
     expect(parts.at(-1)).toMatchObject({ finishReason: 'tool_calls' });
   });

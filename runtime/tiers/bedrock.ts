@@ -5,7 +5,7 @@ import { NearfieldError } from '../errors.ts';
 import type { ChatRequest, Tier, TierContext, TierPart } from '../types.ts';
 import { codeOfException, framesOf, partsOf } from './bedrock-frames.ts';
 import { converseBody } from './bedrock-request.ts';
-import { chunksOf, refusalOf, runUpstream } from './upstream.ts';
+import { chunksOf, refusalOf, runUpstream, textIn } from './upstream.ts';
 
 export interface BedrockCredentials {
   readonly accessKeyId: string;
@@ -52,14 +52,16 @@ export function createBedrockTier(options: BedrockTierOptions): Tier {
     const response = await context.fetch(url, { method, headers, body, signal, redirect: 'manual' });
     if (!response.ok) throw await refused(response);
     const parts = partsOf(framesOf(chunksOf(response)), id, model);
-    yield* request.parallel_tool_calls === false ? withOneCall(parts) : parts;
+    yield* onlyAskedFor(parts, request);
   }
 
   async function refused(response: Response): Promise<NearfieldError> {
-    await response.body?.cancel();
     const { status, headers } = response;
     const code = codeOfException(headers.get('x-amzn-errortype') ?? '');
-    return refusalOf({ tierId: id, status, headers, code });
+    // Read to tell one refusal from the others; never repeated.
+    const isTooLong = code === 'upstream-rejected' && TOO_LONG.test((await textIn(response)) ?? '');
+    await response.body?.cancel().catch(() => {});
+    return refusalOf({ tierId: id, status, headers, code: isTooLong ? 'context-overflow' : code });
   }
 
   return {
@@ -78,9 +80,29 @@ export function createBedrockTier(options: BedrockTierOptions): Tier {
   };
 }
 
-/** Converse has no word for `parallel_tool_calls: false`, so calls after the first are left out here. */
-async function* withOneCall(parts: AsyncIterable<TierPart>): AsyncGenerator<TierPart, void, void> {
-  for await (const part of parts) if (part.type !== 'tool-call-delta' || part.index === 0) yield part;
+/** Bedrock has no code for it, and each model its own words. */
+const TOO_LONG = /too long|too many input tokens|tokens exceed|maximum context length|expected maxLength/i;
+
+/**
+ * Converse has no word for `parallel_tool_calls: false`, nor for tools named only because the history has calls of
+ * them. So calls that nobody asked for are left out here, and the others numbered anew.
+ */
+async function* onlyAskedFor(
+  parts: AsyncIterable<TierPart>,
+  { tools = [], tool_choice: choice, parallel_tool_calls: parallel }: ChatRequest,
+): AsyncGenerator<TierPart, void, void> {
+  const names = new Set(choice === 'none' ? [] : tools.map((tool) => tool.function.name));
+  const indexes = new Map<number, number>();
+  for await (const part of parts) {
+    if (part.type === 'tool-call-delta') {
+      const isWanted = part.name !== undefined && names.has(part.name);
+      if (isWanted && (parallel !== false || indexes.size === 0)) indexes.set(part.index, indexes.size);
+      const index = indexes.get(part.index);
+      if (index !== undefined) yield { ...part, index };
+    } else if (part.type === 'finish' && part.finishReason === 'tool_calls' && indexes.size === 0) {
+      yield { ...part, finishReason: 'stop' };
+    } else yield part;
+  }
 }
 
 function refusePage(): void {

@@ -4,11 +4,10 @@ import { createParser } from 'eventsource-parser';
 import * as z from 'zod/mini';
 import { type ErrorCode, NearfieldError } from '../errors.ts';
 import type { FinishReason, TierPart, Usage } from '../types.ts';
-import { chunksOf, refusalOf } from './upstream.ts';
+import { refusalOf, textIn } from './upstream.ts';
 
 // An event is a few hundred bytes, a source list some thousands. Beyond this something is wrong.
 const MAX_EVENT_CHARS = 1024 * 1024;
-const MAX_ERROR_CHARS = 64 * 1024;
 
 /** The data of each event, in order. */
 export async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
@@ -144,14 +143,8 @@ export async function refused(response: Response, tierId: string): Promise<Nearf
 }
 
 async function errorIn(response: Response): Promise<unknown> {
-  const decoder = new TextDecoder();
-  let text = '';
   try {
-    for await (const chunk of chunksOf(response)) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.length > MAX_ERROR_CHARS) return undefined;
-    }
-    return (JSON.parse(text) as { error?: unknown } | null)?.error;
+    return (JSON.parse((await textIn(response)) ?? '') as { error?: unknown } | null)?.error;
   } catch {
     return undefined;
   }

@@ -29,6 +29,10 @@ export interface TierWorld {
 }
 
 const request: ChatRequest = { messages: [{ role: 'user', content: 'Hello?' }] };
+const offering: ChatRequest = {
+  ...request,
+  tools: ['forecast', 'now'].map((name) => ({ type: 'function', function: { name } })),
+};
 // One, two, three and four bytes a character, and a placeholder as redaction writes them.
 const TEXTS = ['Plain, ', 'Grüße, ', '日本語, ', '🌍🇵🇹 ', '⟦EMAIL_1⟧', '.'];
 
@@ -40,13 +44,17 @@ export function tierContract(name: string, open: () => Promise<TierWorld>): void
     });
     afterEach(async () => await world.close());
 
-    const start = (signal: AbortSignal, splitBytes?: number): AsyncIterable<TierPart> => {
+    const start = (signal: AbortSignal, splitBytes?: number, asked = request): AsyncIterable<TierPart> => {
       const fetch = splitBytes === undefined ? world.fetch : splitting(world.fetch, splitBytes);
-      return world.tier.stream(request, { signal, fetch });
+      return world.tier.stream(asked, { signal, fetch });
     };
-    const read = async (signal = new AbortController().signal, splitBytes?: number): Promise<TierPart[]> => {
+    const read = async (
+      signal = new AbortController().signal,
+      splitBytes?: number,
+      asked = request,
+    ): Promise<TierPart[]> => {
       const parts: TierPart[] = [];
-      for await (const part of start(signal, splitBytes)) parts.push(part);
+      for await (const part of start(signal, splitBytes, asked)) parts.push(part);
       return parts;
     };
 
@@ -77,7 +85,7 @@ export function tierContract(name: string, open: () => Promise<TierWorld>): void
     it('gives a tool call in pieces that make its JSON, id and name first', async () => {
       const input = { city: 'Évora', days: [1, 2] };
       world.next({ kind: 'calls', calls: [{ name: 'forecast', input }] });
-      const parts = await read(undefined, 5);
+      const parts = await read(undefined, 5, offering);
       const pieces = parts.filter((part) => part.type === 'tool-call-delta');
       expect(pieces[0]).toMatchObject({ index: 0, name: 'forecast', id: expect.stringMatching(/./) });
       expect(JSON.parse(pieces.map(({ argumentsText }) => argumentsText).join(''))).toEqual(input);
@@ -91,7 +99,7 @@ export function tierContract(name: string, open: () => Promise<TierWorld>): void
         { name: 'forecast', input: { city: '東京', days: [1, 2] } },
       ];
       world.next({ kind: 'calls', calls });
-      const parts = await read(undefined, 7);
+      const parts = await read(undefined, 7, offering);
       const pieces = parts.filter((part) => part.type === 'tool-call-delta');
       expect(pieces.map(({ index }) => index)).toEqual(pieces.map(({ index }) => index).sort());
       const heads = pieces.filter(({ id }) => id !== undefined);

@@ -108,6 +108,23 @@ export async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, 
   }
 }
 
+const MAX_ERROR_CHARS = 64 * 1024;
+
+/** An error's body, to be looked at and not repeated; undefined where it is long or breaks off. */
+export async function textIn(response: Response): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for await (const chunk of chunksOf(response)) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > MAX_ERROR_CHARS) return undefined;
+    }
+  } catch {
+    return undefined;
+  }
+  return text;
+}
+
 export interface Refusal {
   readonly tierId: string;
   readonly status: number;

@@ -48,6 +48,7 @@ export type BedrockBehaviour =
       readonly status: number;
       readonly type: string;
       readonly retryAfterSeconds?: number;
+      readonly message?: string;
     }
   /** A 200 whose stream holds an exception after so many deltas; after none it is the only frame. */
   | { readonly kind: 'exception'; readonly type: string; readonly afterDeltas: number }
@@ -241,5 +242,33 @@ export function validationErrorOf(request: ConverseRequest): string | undefined 
     ({ toolUse, toolResult }) => toolUse !== undefined || toolResult !== undefined,
   );
   if (usesTools && request.toolConfig === undefined) return 'The toolConfig field must be defined.';
+  const last = messages.at(-1)!;
+  if (last.role === 'assistant' && /\s$/.test(last.content.at(-1)?.text ?? ''))
+    return 'final assistant content cannot end with trailing whitespace';
+  return inferenceErrorOf(request.inferenceConfig) ?? toolErrorOf(request.toolConfig);
+}
+
+function inferenceErrorOf(config: ConverseRequest['inferenceConfig'] = {}): string | undefined {
+  const { temperature = 0, stopSequences = [] } = config as {
+    temperature?: number;
+    stopSequences?: string[];
+  };
+  if (temperature > 1) return "Value at 'inferenceConfig.temperature' must be less than or equal to 1";
+  if (stopSequences.includes(''))
+    return "Value at 'inferenceConfig.stopSequences' must have length at least 1";
+  return undefined;
+}
+
+interface ToolSpec {
+  readonly description?: string;
+  readonly inputSchema: { readonly json: { readonly type?: string } };
+}
+
+function toolErrorOf(config: ConverseRequest['toolConfig'] = {}): string | undefined {
+  const { tools = [] } = config as { tools?: { readonly toolSpec: ToolSpec }[] };
+  for (const { toolSpec } of tools) {
+    if (toolSpec.description === '') return "Value at 'description' must have length at least 1";
+    if (toolSpec.inputSchema.json.type !== 'object') return 'inputSchema.json.type must be object';
+  }
   return undefined;
 }

@@ -113,9 +113,7 @@ export async function startBedrockEmulator(options: BedrockEmulatorOptions = {})
     response: ServerResponse,
   ): Promise<void> {
     if (behaviour.kind === 'error') {
-      return sendError(response, behaviour.status, behaviour.type, {
-        retryAfterSeconds: behaviour.retryAfterSeconds,
-      });
+      return sendError(response, behaviour.status, behaviour.type, behaviour);
     }
     if (!streamed) return sendJson(response, 200, converseOf(behaviour, request));
     const plan = framesOf(behaviour, request);
