@@ -250,11 +250,11 @@ describe('where the page is cross-origin isolated', () => {
     await expect.poll(() => target.page.workers().length, { timeout: 20_000 }).toBe(0);
   });
 
-  // Chromium ends a thread that computes two seconds after it was told to. Nobody is told of the end, so the one
-  // that was ended is waited for as long as users would.
+  // Chromium ends a thread that computes two seconds after it was told to, and on a busy machine later. Nobody is told of
+  // the end, so the one that was ended is waited for as long as users would.
   test.each([
-    { end: 'ended', suffer: 'end-helpers', forMs: 4_000 },
-    { end: 'trapped in the middle of a run', suffer: 'derail-helpers', forMs: 200 },
+    { end: 'ended', suffer: 'end-helpers', forMs: 3_000 },
+    { end: 'trapped in the middle of a run', suffer: 'derail-helpers', forMs: 0 },
   ] as const)(
     'a request whose helper thread is $end is answered on one thread, the same bits',
     async (death) => {
@@ -263,9 +263,12 @@ describe('where the page is cross-origin isolated', () => {
       const whole = await call(target, 'embed', golden.texts);
       expect(whole.backend).toBe('kernel-threads');
       await call(target, 'suffer', death.suffer, death.forMs);
-      const run = await call(target, 'embed', golden.texts);
+      let run = whole;
+      for (let turn = 0; turn < 100 && run.backend === 'kernel-threads'; turn += 1) {
+        run = await call(target, 'embed', golden.texts);
+        expect(run.embeddings).toEqual(whole.embeddings);
+      }
       expect(run).toMatchObject({ backend: 'kernel', falls: ['kernel-threads: device-lost'] });
-      expect(run.embeddings).toEqual(whole.embeddings);
       expect((await call(target, 'embed', golden.texts)).embeddings).toEqual(whole.embeddings);
       await call(target, 'dispose');
     },
