@@ -44,7 +44,12 @@ const REFUSALS = {
     status: 415,
     message: 'Expected `Content-Type: application/json`.',
   },
-  'not-found': { code: 'invalid-request', status: 404, message: 'Nothing is served at this path.' },
+  'not-found': {
+    code: 'invalid-request',
+    status: 404,
+    message:
+      'Nothing is served at this path. Served are /v1/chat/completions, /v1/embeddings and /v1/models; there is no Responses API.',
+  },
   'wrong-method': {
     code: 'invalid-request',
     status: 405,

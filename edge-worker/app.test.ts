@@ -169,6 +169,13 @@ describe('scopes and privacy', () => {
     );
   });
 
+  it('keeps people apart whom an app names by safety_identifier alone', async () => {
+    const { app, runtime } = setUp();
+    for (const safety_identifier of ['ann', 'bob'])
+      await app.request('/v1/chat/completions', chat({ ...HELLO, safety_identifier }));
+    expect(runtime.seen.map(({ scope }) => scope)).toEqual(['a/ann', 'a/bob']);
+  });
+
   it('takes a scope header as a scope under the tenant', async () => {
     const { app, runtime } = setUp();
     await app.request('/v1/chat/completions', chat(HELLO, { headers: { 'nearfield-scope': 'b/x' } }));
@@ -353,6 +360,55 @@ describe('without keys', () => {
     const rebound = await app.request('http://evil.example:8787/v1/chat/completions', plain());
     expect(rebound.status).toBe(403);
     expect(runtime.seen).toHaveLength(2);
+  });
+});
+
+describe('pages of other origins', () => {
+  const origins = ['https://app.example.com'];
+  const from = (origin: string, init: RequestInit): RequestInit => ({
+    ...init,
+    headers: { ...(init.headers as Record<string, string>), origin },
+  });
+
+  it('are told before they ask, without a key, what they may send', async () => {
+    const { app } = setUp({ origins });
+    const headers = {
+      'access-control-request-method': 'POST',
+      'access-control-request-headers':
+        'authorization,content-type,x-stainless-retry-count,nearfield-privacy',
+    };
+    const asked = { method: 'OPTIONS', headers };
+    const yes = await app.request('/v1/chat/completions', from(origins[0]!, asked));
+    expect(yes.status).toBe(204);
+    expect(yes.headers.get('access-control-allow-origin')).toBe(origins[0]);
+    expect(yes.headers.get('access-control-allow-headers')).toContain('x-stainless-retry-count');
+    const no = await app.request('/v1/chat/completions', from('https://evil.example', asked));
+    expect(no.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it.each([
+    [200, '/v1/chat/completions', chat(HELLO)],
+    [400, '/v1/chat/completions', chat({})],
+    [401, '/v1/chat/completions', chat(HELLO, { key: 'nf-none' })],
+    [404, '/v1/responses', chat(HELLO)],
+    [405, '/v1/chat/completions', { headers: { authorization: `Bearer ${KEY_A}` } }],
+    [413, '/v1/chat/completions', chat('x'.repeat(2000))],
+    [415, '/v1/chat/completions', chat(HELLO, { headers: { 'content-type': 'text/plain' } })],
+  ])('may read an answer of %s, and the headers by which the OpenAI SDK goes', async (status, path, init) => {
+    const { app } = setUp({ origins, limits: { bodyBytes: 1000 } });
+    const response = await app.request(path, from(origins[0]!, init));
+    expect(response.status).toBe(status);
+    expect(response.headers.get('access-control-allow-origin')).toBe(origins[0]);
+    const exposed = (response.headers.get('access-control-expose-headers') ?? '').split(',');
+    for (const name of [
+      'x-should-retry',
+      'retry-after',
+      'retry-after-ms',
+      'x-request-id',
+      'age',
+      'cache-status',
+    ])
+      expect(exposed).toContain(name);
   });
 });
 

@@ -125,7 +125,10 @@ export function createApp(deps: EdgeDeps): EdgeApp {
 
 const EXPOSED = [
   'x-request-id',
+  'x-should-retry',
   'retry-after',
+  'retry-after-ms',
+  'age',
   'x-ratelimit-limit-requests',
   'x-ratelimit-remaining-requests',
   'x-ratelimit-reset-requests',

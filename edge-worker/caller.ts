@@ -51,7 +51,7 @@ export function isTierKind(value: string): value is TierKind {
 
 /**
  * `tenant/sub`. A tenant has no slash, so what stands before the first one is always the key's tenant.
- * Without a scope the OpenAI `user` field keeps users of one tenant apart.
+ * Without a scope OpenAI's `safety_identifier` or `user` keeps users of one tenant apart.
  */
 export function scopeOf(tenant: string, request: Pick<ChatRequest, 'scope' | 'user'>): string {
   const sub = request.scope ?? request.user ?? 'default';

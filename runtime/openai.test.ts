@@ -141,6 +141,43 @@ describe('chat through the OpenAI SDK', () => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 5 } });
   });
 
+  it('keeps id and time over a stream, and tells at its end which model it was', async () => {
+    const script = [start, text('a'), { ...end, model: 'smollm2' } as StreamPart];
+    const { client } = setup(script);
+    const params = { model: 'any', messages, stream: true as const, stream_options: { include_usage: true } };
+    const chunks = [];
+    for await (const chunk of await client.chat.completions.create(params)) chunks.push(chunk);
+    for (const chunk of chunks)
+      expect(chunk).toMatchObject({
+        id: 'chatcmpl-1',
+        created: 1_700_000_000,
+        object: 'chat.completion.chunk',
+      });
+    expect(chunks.map(({ model }) => model)).toEqual(['nearfield', 'nearfield', 'smollm2', 'smollm2']);
+    const done = await setup(script)
+      .client.chat.completions.stream({ model: 'any', messages })
+      .finalChatCompletion();
+    expect(done.model).toBe('smollm2');
+  });
+
+  it('gives logprobs with every field that OpenAI’s have', async () => {
+    const logprobs = [
+      { token: 'a', logprob: -0.5, bytes: [97], top: [{ token: 'b', logprob: -1, bytes: [98] }] },
+    ];
+    const script = [start, { type: 'text-delta', text: 'a', logprobs } as StreamPart, end];
+    const told = {
+      content: [
+        { token: 'a', logprob: -0.5, bytes: [97], top_logprobs: [{ token: 'b', logprob: -1, bytes: [98] }] },
+      ],
+      refusal: null,
+    };
+    const params = { model: 'any', messages, logprobs: true, top_logprobs: 1 };
+    const whole = await setup(script).client.chat.completions.create(params);
+    expect(whole.choices[0]!.logprobs).toEqual(told);
+    const done = await setup(script).client.chat.completions.stream(params).finalChatCompletion();
+    expect(done.choices[0]!.logprobs).toMatchObject(told);
+  });
+
   it('gives no usage chunk unasked, and works with the SDK stream helper', async () => {
     const { client } = setup();
     const runner = client.chat.completions.stream({ model: 'any', messages });
@@ -262,6 +299,8 @@ describe('the stream on the wire', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     expect(response.headers.get('cache-status')).toBe('Nearfield; fwd=miss');
     expect(response.headers.get('nearfield-tier')).toBe('device');
+    // Whatever compresses on the way would hold frames back until it has enough of them.
+    expect(response.headers.get('cache-control')).toBe('no-store, no-transform');
     const decoder = new TextDecoder('utf-8', { fatal: true });
     let last = '';
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
@@ -354,6 +393,22 @@ describe('requests', () => {
       max_completion_tokens: 9,
       stop: ['END'],
     });
+  });
+
+  it('takes a refused turn for what was said, and whom OpenAI’s newer field names for the user', async () => {
+    const { post, seen } = setup();
+    const refused = { role: 'assistant', content: null, refusal: 'I would rather not.' };
+    const response = await post({
+      messages: [messages[0], refused, messages[0]],
+      user: 'tenant',
+      safety_identifier: 'ann',
+    });
+    expect(response.headers.get('nearfield-ignored')).toBeNull();
+    expect(seen.request?.user).toBe('ann');
+    expect(seen.request).not.toHaveProperty('safety_identifier');
+    expect(seen.request?.messages[1]).toEqual({ role: 'assistant', content: 'I would rather not.' });
+    await post({ messages, user: 'ann', safety_identifier: null });
+    expect(seen.request?.user).toBe('ann');
   });
 
   it('takes privacy, scope, cache and documents from the body, the first three from headers too', async () => {
@@ -516,6 +571,7 @@ describe('models and the rest', () => {
       expect([head.status, head.body]).toEqual([status, null]);
     }
     expect((await ask('/v1/nothing')).status).toBe(404);
+    expect(await (await ask('/v1/responses', 'POST')).text()).toContain('chat/completions');
     expect((await ask('/v1')).status).toBe(404);
     expect((await ask('/other/models')).status).toBe(404);
     expect((await ask('/v1/constructor')).status).toBe(404);

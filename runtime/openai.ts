@@ -34,6 +34,10 @@ export interface OpenAiHandlerOptions {
 
 export type OpenAiHandler = (request: Request) => Promise<Response>;
 
+/** Clients that speak OpenAI's newer API by default have a setting for this one. */
+const NO_ENDPOINT =
+  'No such endpoint. Served are POST chat/completions, POST embeddings and GET models; there is no Responses API.';
+
 /** Serves chat completions, embeddings and models under `basePath`. Never rejects. */
 export function createOpenAiHandler(
   runtime: OpenAiRuntime,
@@ -77,7 +81,7 @@ export function createOpenAiHandler(
       if (method !== 'GET') return notAllowed('GET');
       return Response.json(findModel(runtime, path.slice('/models/'.length)));
     }
-    return withStatus(404, new NearfieldError('invalid-request', 'No such endpoint.'));
+    return withStatus(404, new NearfieldError('invalid-request', NO_ENDPOINT));
   }
 
   async function answer(http: Request): Promise<Response> {

@@ -54,19 +54,23 @@ const message = z.pipe(
     .object({
       role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
       content: z.optional(content),
+      refusal: z.nullish(z.string()),
       name: z.nullish(z.string().check(z.maxLength(256))),
       tool_call_id: z.nullish(name),
       tool_calls: z.nullish(z.array(toolCall).check(z.maxLength(128))),
     })
     .check((context) => {
-      const { role, content: said, tool_calls, tool_call_id } = context.value;
-      const calls = role === 'assistant' && (tool_calls?.length ?? 0) > 0;
+      const { role, content: said, refusal, tool_calls, tool_call_id } = context.value;
+      const calls = role === 'assistant' && ((tool_calls?.length ?? 0) > 0 || refusal != null);
       if (said == null && !calls) fail(context, ['content'], 'expected text; only tool calls may go without');
       if (role === 'tool' && tool_call_id == null)
         fail(context, ['tool_call_id'], 'expected, on a tool message');
     }),
   // Null content means something: the turn was tool calls alone.
-  z.transform(({ content: said, ...fields }) => ({ ...compact(fields), content: said ?? null })),
+  z.transform(({ content: said, refusal, ...fields }) => ({
+    ...compact(fields),
+    content: said ?? refusal ?? null,
+  })),
 );
 
 const functionSpec = z.pipe(
@@ -95,6 +99,7 @@ const document = z.object({
 const kind = z.enum(['device', 'edge', 'cloud']);
 const cacheMode = z.enum(['use', 'refresh', 'bypass']);
 const scope = z.string().check(z.minLength(1), z.maxLength(512));
+const person = z.nullish(z.string().check(z.maxLength(512)));
 const tokens = z.nullish(z.int().check(z.positive()));
 const between = (low: number, high: number) => z.nullish(z.number().check(z.minimum(low), z.maximum(high)));
 
@@ -134,7 +139,8 @@ const chatBody = z.object({
       z.object({ type: z.literal('json_schema'), json_schema: jsonSchema }),
     ]),
   ),
-  user: z.nullish(z.string().check(z.maxLength(512))),
+  user: person,
+  safety_identifier: person,
   n: z.nullish(z.literal(1)),
   stream: z.nullish(z.boolean()),
   stream_options: z.nullish(
@@ -167,7 +173,7 @@ export function chatCallOf(body: Record<string, unknown>, headers: Headers): Cha
     throw new NearfieldError('invalid-request', `${old} is no longer used. Send ${current}.`, { param: old });
   }
   const parsed = parse(chatBody, body);
-  const { n: _n, stream, stream_options, max_tokens, stop, ...rest } = parsed;
+  const { n: _n, stream, stream_options, max_tokens, stop, safety_identifier, ...rest } = parsed;
   const asked = same('cache', rest.cache ?? undefined, header(headers, 'nearfield-cache', cacheMode));
   const wishes = cacheWishesOf(headers, asked);
   const request: ChatRequest = {
@@ -175,6 +181,8 @@ export function chatCallOf(body: Record<string, unknown>, headers: Headers): Cha
     ...compact({
       max_completion_tokens: rest.max_completion_tokens ?? max_tokens,
       stop: typeof stop === 'string' ? [stop] : stop,
+      // OpenAI's field for one person, now that `user` is on its way out there.
+      user: safety_identifier ?? rest.user,
       privacy: nearer(rest.privacy ?? undefined, header(headers, 'nearfield-privacy', kind)),
       scope: same('scope', rest.scope ?? undefined, header(headers, 'nearfield-scope', scope)),
       cache: wishes.mode === 'use' ? asked : wishes.mode,

@@ -61,7 +61,13 @@ export async function chatResponse(
     },
   );
   return new Response(stream, {
-    headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
+    headers: {
+      ...headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      // What compresses or gathers on the way would hold frames back.
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    },
   });
 }
 
@@ -120,8 +126,10 @@ async function* chunksOf(
     }
   }
   if (end === undefined) throw endless();
-  yield chunk(choice({}, end.finishReason), { nearfield: factsOf(end) });
-  if (includeUsage) yield chunk([], { usage: usageOf(end.usage) });
+  // Which model it was is known for certain only now; clients keep what the last chunk says.
+  const { model } = end;
+  yield chunk(choice({}, end.finishReason), { model, nearfield: factsOf(end) });
+  if (includeUsage) yield chunk([], { model, usage: usageOf(end.usage) });
 }
 
 function deltaOf(part: Exclude<Delta, { type: 'sources' }>): object {
@@ -139,9 +147,10 @@ function deltaOf(part: Exclude<Delta, { type: 'sources' }>): object {
   };
 }
 
-function logprobsOf(part: Delta): { content: object[] } | null {
+function logprobsOf(part: Delta): { content: object[]; refusal: null } | null {
   if (part.type !== 'text-delta' || part.logprobs === undefined) return null;
-  return { content: part.logprobs.map(({ top, ...chosen }) => ({ ...chosen, top_logprobs: top })) };
+  const content = part.logprobs.map(({ top, ...chosen }) => ({ ...chosen, top_logprobs: top }));
+  return { content, refusal: null };
 }
 
 async function completionOf(start: Start, parts: AsyncIterator<StreamPart>): Promise<object> {
@@ -182,7 +191,7 @@ async function completionOf(start: Start, parts: AsyncIterator<StreamPart>): Pro
       {
         index: 0,
         message,
-        logprobs: logprobs === undefined ? null : { content: logprobs },
+        logprobs: logprobs === undefined ? null : { content: logprobs, refusal: null },
         finish_reason: end.finishReason,
       },
     ],
