@@ -86,7 +86,9 @@ export function decide(document: PolicyDocument, facts: Facts): PolicyDecision {
     redact: { edge: draft.redact.has('edge'), cloud: draft.redact.has('cloud') },
     cacheable: draft.cacheable,
     spanCounts: countTypes(facts.found.map((entry) => entry.type)),
-    ...(draft.hosts !== undefined && { hosts: [...draft.hosts] }),
+    ...(draft.hosts !== undefined && {
+      hosts: [...draft.hosts].filter((host) => isNear(document, host, draft)),
+    }),
   };
 }
 
@@ -148,6 +150,12 @@ function explain(draft: Draft): string {
 
 function meet(current: ReadonlySet<string> | undefined, only: readonly string[]): Set<string> {
   return new Set(current === undefined ? only : only.filter((host) => current.has(host)));
+}
+
+/** A tier may be set up with another kind than the document gives its host; the document's word holds. */
+function isNear(document: PolicyDocument, host: string, { farthest }: Draft): boolean {
+  const entries = (document.hosts ?? []).filter((entry) => entry.host === host);
+  return entries.length === 0 || entries.some(({ tier }) => TIER_RANK[tier] <= TIER_RANK[farthest]);
 }
 
 function hostsIn(document: PolicyDocument, regions: readonly string[]): string[] {

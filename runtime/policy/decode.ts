@@ -5,34 +5,39 @@ import { replaceView, tokenView, type View } from './view.ts';
 
 const ESCAPE_HINT = /[%&\\<]/;
 const ESCAPE =
-  /(?:%[0-9A-Fa-f]{2})+|&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?|(?:\\u[0-9A-Fa-f]{4})+|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\x[0-9A-Fa-f]{2})+|\\[nrtbf"'\\/]|<!--[^<>]{0,200}-->|<\/?[A-Za-z][A-Za-z0-9]{0,9}\s?\/?>/g;
+  /(?:%[0-9A-Fa-f]{2})+|&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?|(?:\\u[0-9A-Fa-f]{4})+|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\x[0-9A-Fa-f]{2})+|\\[nrtbf"'\\/]|<!--[^<>]{0,200}-->|<\/?[A-Za-z][A-Za-z0-9]{0,9}(?:\s[^<>]{0,300})?\/?>/g;
+/** Tags between which a reader sees a gap: two cells of a table are two values. */
+const BLOCK_TAG =
+  /^<\/?(?:td|th|tr|li|p|div|br|hr|h[1-6]|table|tbody|ul|ol|dl|dd|dt|section|blockquote|pre)\b/i;
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-  nbsp: ' ',
-  commat: '@',
-  period: '.',
-  lowbar: '_',
-  hyphen: '-',
-  dash: '-',
-  num: '#',
-  plus: '+',
-  colon: ':',
-  comma: ',',
-  sol: '/',
-  equals: '=',
-  lpar: '(',
-  rpar: ')',
-  tab: '\t',
-  newline: '\n',
-  shy: '',
-  zwnj: '',
-  zwj: '',
-};
+const ENTITIES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    amp: '&',
+    lt: '<',
+    gt: '>',
+    quot: '"',
+    apos: "'",
+    nbsp: ' ',
+    commat: '@',
+    period: '.',
+    lowbar: '_',
+    hyphen: '-',
+    dash: '-',
+    num: '#',
+    plus: '+',
+    colon: ':',
+    comma: ',',
+    sol: '/',
+    equals: '=',
+    lpar: '(',
+    rpar: ')',
+    tab: '\t',
+    newline: '\n',
+    shy: '',
+    zwnj: '',
+    zwj: '',
+  }),
+);
 const CONTROL_ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '', f: '' };
 
 /** Every escape undone once; undefined where there is none. Markup goes, so values it cuts become whole. */
@@ -56,7 +61,7 @@ function unescapeOne(sequence: string): string | undefined {
     case '%':
       return bytesToText(fromHex(sequence.replaceAll('%', '')), false);
     case '<':
-      return '';
+      return BLOCK_TAG.test(sequence) ? ' ' : '';
     case '&':
       return unescapeEntity(sequence.slice(1).replace(';', ''));
   }
@@ -72,7 +77,7 @@ function unescapeOne(sequence: string): string | undefined {
 function unescapeEntity(body: string): string | undefined {
   if (/^#x/i.test(body)) return fromCode(Number.parseInt(body.slice(2), 16));
   if (body.startsWith('#')) return fromCode(Number(body.slice(1)));
-  return ENTITIES[body] ?? ENTITIES[body.toLowerCase()];
+  return ENTITIES.get(body) ?? ENTITIES.get(body.toLowerCase());
 }
 
 function fromCode(code: number): string | undefined {

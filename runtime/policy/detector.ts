@@ -56,7 +56,7 @@ export async function detectAll(
         if (Array.isArray(answer)) found[at]!.push(...checked(answer, text));
         else pending.push(later(answer, text, found[at]!));
         // A detector that blocks the thread cannot be interrupted, but its lateness is still a failure.
-        if (limits.now() > deadline) throw new DetectorTimeout();
+        if (!(limits.now() <= deadline)) throw new DetectorTimeout();
       }
     }
     if (pending.length > 0) await within(Promise.all(pending), deadline - limits.now(), limits.signal);

@@ -47,7 +47,9 @@ export interface PolicyDocument {
     readonly redact: readonly ('edge' | 'cloud')[];
     readonly cacheable: boolean;
   };
-  /** Hosts that may be reached. Absent: the egress's list alone decides. */
+  /**
+   * Hosts that may be reached, each as soon as the decision reaches its tier. Absent: the egress's list alone decides.
+   */
   readonly hosts?:
     | readonly {
         readonly host: string;
@@ -76,7 +78,7 @@ const TASKS = ['generate', 'answer', 'embed'] as const;
 const ORIGINS = ['system', 'user', 'assistant', 'tool', 'document', 'schema', 'metadata'] as const;
 
 /** Default sensitivity of each span type; the document's `sensitivity` replaces entries. */
-export const DEFAULT_SENSITIVITY: Readonly<Record<SpanType, Sensitivity>> = {
+export const DEFAULT_SENSITIVITY: Readonly<Record<SpanType, Sensitivity>> = Object.freeze({
   person: 'personal',
   address: 'personal',
   location: 'personal',
@@ -95,7 +97,7 @@ export const DEFAULT_SENSITIVITY: Readonly<Record<SpanType, Sensitivity>> = {
   'medical-id': 'sensitive',
   'document-id': 'sensitive',
   secret: 'secret',
-};
+} as const);
 
 export const SPAN_TYPES: ReadonlySet<string> = new Set(Object.keys(DEFAULT_SENSITIVITY));
 
@@ -226,11 +228,17 @@ const OPEN: PolicyDocument = {
   ],
 };
 
-export const PRESETS: Readonly<Record<PresetName, PolicyDocument>> = {
+/** Frozen: every policy of a preset reads this one, so a change to it would be a change to all. */
+export const PRESETS: Readonly<Record<PresetName, PolicyDocument>> = frozen({
   strict: STRICT,
   balanced: BALANCED,
   open: OPEN,
-};
+});
+
+function frozen<T extends object>(value: T): T {
+  for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) frozen(child);
+  return Object.freeze(value);
+}
 
 /**
  * A validated document from a preset's name or from data of unknown origin.

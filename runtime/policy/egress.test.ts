@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { EgressPermit, PolicyDecision, TierKind } from '../types.ts';
-import { createCsp, createEgress, PRESETS } from './index.ts';
+import { createCsp, createEgress, createFileFetch, PRESETS } from './index.ts';
 
 const decision = (farthest: TierKind, hosts?: readonly string[]): PolicyDecision => ({
   farthest,
@@ -164,6 +164,26 @@ describe('what it lets out', () => {
       globalThis.fetch = platform;
     }
     expect(seen).toEqual(['https://api.example/v1']);
+  });
+});
+
+describe('public files', () => {
+  it('come from their own hosts alone, and over no wire that others read', async () => {
+    const sent: string[] = [];
+    const allowHosts = ['files.example', '127.0.0.1:8787'];
+    const files = createFileFetch({
+      allowHosts,
+      fetch: async (url) => {
+        sent.push(url);
+        return new Response('ok');
+      },
+    });
+    const allowed = ['https://files.example/model', 'http://127.0.0.1:8787/model'];
+    for (const url of allowed) await files(url);
+    for (const url of ['https://other.example/', 'http://files.example/model']) {
+      await expect(files(url)).rejects.toMatchObject({ code: 'egress-denied' });
+    }
+    expect(sent).toEqual(allowed);
   });
 });
 

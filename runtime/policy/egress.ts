@@ -31,10 +31,7 @@ export function createEgress(options: EgressOptions): Egress {
         if (host === undefined || url.host !== host) deny('the tier asked for another host than its own');
         if (!allowed.has(url.host)) deny('the host is not on the egress list');
         if (decision.hosts && !decision.hosts.includes(url.host)) deny('a policy rule leaves this host out');
-        if (url.username !== '' || url.password !== '') deny('the URL carries credentials');
-        if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
-          deny('only https leaves this device, and http to loopback');
-        }
+        checkWire(url);
       };
       return {
         bytesOut: () => bytesOut,
@@ -66,6 +63,8 @@ export function createFileFetch(options: {
     const request = new Request(input, init);
     const url = new URL(request.url);
     if (!allowed.has(url.host)) deny('files may not come from this host');
+    // An app's own scheme (an extension, a shell) crosses no network; what does is not read on the way.
+    if (url.protocol === 'http:') checkWire(url);
     if (request.method !== 'GET') deny('files are fetched by GET alone');
     const range = request.headers.get('range');
     const send = options.fetch ?? globalThis.fetch;
@@ -94,10 +93,7 @@ export function createDatabaseFetch(options: {
   const { host } = parseUrl(options.url.replace(/^libsql:/, 'https:'));
   const check = (url: URL): void => {
     if (url.host !== host) deny('the database asked for another host than its own');
-    if (url.username !== '' || url.password !== '') deny('the URL carries credentials');
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
-      deny('only https leaves this host, and http to loopback');
-    }
+    checkWire(url);
   };
   return async (input, init) => {
     const request = await readRequest(input, init, options.maxBodyBytes ?? 32 * 2 ** 20, check);
@@ -106,6 +102,14 @@ export function createDatabaseFetch(options: {
     refuseRedirect(response);
     return response;
   };
+}
+
+/** What holds of every URL, wherever it leads. */
+function checkWire(url: URL): void {
+  if (url.username !== '' || url.password !== '') deny('the URL carries credentials');
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
+    deny('only https leaves this device, and http to loopback');
+  }
 }
 
 function deny(why: string): never {

@@ -15,27 +15,34 @@ export interface Field {
   readonly text: string;
   readonly kind: FieldKind;
   readonly origin: TextOrigin;
+  /** The key a value of plain JSON stands under: `hunter2` says nothing, `password` beside it does. */
+  readonly label?: string | undefined;
 }
 
 /** `count`: a number or a flag that stays here or goes on within known bounds, so no text can hide in it. */
-type Leaf = FieldKind | 'json' | 'enum' | 'scalar' | 'count';
-type Shape = Leaf | { readonly list: Shape } | { readonly either: readonly Shape[] } | ObjectShape;
+type Leaf = FieldKind | 'json' | 'parts' | 'scalar' | 'count';
+/** One of these words and no other: a free word could be somebody's name. */
+interface OneOf {
+  readonly oneOf: readonly string[];
+}
+type Shape = Leaf | OneOf | { readonly list: Shape } | { readonly either: readonly Shape[] } | ObjectShape;
 interface ObjectShape {
   readonly keys: Readonly<Record<string, Shape>>;
 }
 
+const FUNCTION: OneOf = { oneOf: ['function'] };
 const FUNCTION_NAME: ObjectShape = { keys: { name: 'identifier' } };
 const MESSAGE: ObjectShape = {
   keys: {
-    role: 'enum',
-    content: { either: ['text', { list: { keys: { type: 'enum', text: 'text' } } }] },
+    role: { oneOf: ['system', 'developer', 'user', 'assistant', 'tool'] },
+    content: { either: ['text', 'parts'] },
     name: 'participant',
     tool_call_id: 'identifier',
     tool_calls: {
       list: {
         keys: {
           id: 'identifier',
-          type: 'enum',
+          type: FUNCTION,
           function: { keys: { name: 'identifier', arguments: 'text' } },
         },
       },
@@ -44,13 +51,13 @@ const MESSAGE: ObjectShape = {
 };
 const TOOL: ObjectShape = {
   keys: {
-    type: 'enum',
+    type: FUNCTION,
     function: { keys: { name: 'identifier', description: 'text', parameters: 'json', strict: 'scalar' } },
   },
 };
 const RESPONSE_FORMAT: ObjectShape = {
   keys: {
-    type: 'enum',
+    type: { oneOf: ['text', 'json_object', 'json_schema'] },
     json_schema: { keys: { name: 'identifier', description: 'text', schema: 'json', strict: 'scalar' } },
   },
 };
@@ -70,17 +77,22 @@ const REQUEST: ObjectShape = {
     logprobs: 'scalar',
     top_logprobs: 'scalar',
     phrase: 'scalar',
-    priority: 'enum',
+    priority: { oneOf: ['interactive', 'background'] },
     seed: 'scalar',
     stop: { list: 'text' },
     tools: { list: TOOL },
-    tool_choice: { either: ['enum', { keys: { type: 'enum', function: FUNCTION_NAME } }] },
+    tool_choice: {
+      either: [
+        { oneOf: ['none', 'auto', 'required'] },
+        { keys: { type: FUNCTION, function: FUNCTION_NAME } },
+      ],
+    },
     parallel_tool_calls: 'scalar',
     response_format: RESPONSE_FORMAT,
     user: 'local',
-    privacy: 'enum',
+    privacy: { oneOf: ['device', 'edge', 'cloud'] },
     scope: 'local',
-    cache: 'enum',
+    cache: { oneOf: ['use', 'refresh', 'bypass'] },
     cacheControl: {
       keys: { maxAgeMs: 'count', maxStaleMs: 'count', minFreshMs: 'count', onlyIfCached: 'count' },
     },
@@ -101,7 +113,8 @@ const ORIGIN_BY_ROLE: Readonly<Record<string, TextOrigin>> = {
   assistant: 'assistant',
   tool: 'tool',
 };
-const ENUM_VALUE = /^[a-z_]{1,24}$/;
+/** Keys of a schema that say what may stand at the property around them. */
+const SCHEMA_VALUES: ReadonlySet<string> = new Set(['default', 'enum', 'const', 'example', 'examples']);
 const MAX_DEPTH = 64;
 const MAX_FIELDS = 50_000;
 
@@ -133,9 +146,12 @@ function rewrite(walk: Walk, value: unknown, shape: Shape, depth: number): unkno
   if (shape === 'json') return rewriteJson(walk, value, depth);
   if (shape === 'scalar') return rewriteScalar(walk, value);
   if (shape === 'count') return isCount(value) ? value : doubt(walk, 'unreadable-content');
-  if (shape === 'enum') return rewriteEnum(walk, value);
+  if (shape === 'parts') return rewriteParts(walk, value);
   if (typeof shape === 'string') {
     return typeof value === 'string' ? visit(walk, value, shape) : doubt(walk, 'unreadable-content');
+  }
+  if ('oneOf' in shape) {
+    return shape.oneOf.includes(value as string) ? value : doubt(walk, 'unreadable-content');
   }
   if ('either' in shape) {
     const fits = shape.either.find((option) => fitsShape(value, option));
@@ -149,7 +165,8 @@ function rewrite(walk: Walk, value: unknown, shape: Shape, depth: number): unkno
 }
 
 function fitsShape(value: unknown, shape: Shape): boolean {
-  if (typeof shape === 'string') return typeof value === 'string';
+  if (shape === 'parts') return Array.isArray(value);
+  if (typeof shape === 'string' || 'oneOf' in shape) return typeof value === 'string';
   return 'list' in shape ? Array.isArray(value) : isPlainObject(value);
 }
 
@@ -171,26 +188,39 @@ function rewriteObject(walk: Walk, value: unknown, shape: ObjectShape, depth: nu
   return rebuilt;
 }
 
+/** Tiers send the parts of a message joined, so they are looked at joined: a value may lie over two of them. */
+function rewriteParts(walk: Walk, value: unknown): unknown {
+  const texts: string[] = [];
+  for (const part of value as readonly unknown[]) {
+    if (!isPlainObject(part) || typeof part.text !== 'string') return doubt(walk, 'unreadable-content');
+    if (Object.keys(part).some((key) => key !== 'type' && key !== 'text'))
+      return doubt(walk, 'unknown-field');
+    if (part.type !== 'text') return doubt(walk, 'unreadable-content');
+    texts.push(part.text);
+  }
+  return texts.length === 0 ? [] : [{ type: 'text', text: visit(walk, texts.join(''), 'text') }];
+}
+
 /** Keys are texts too, and long numbers are looked at as text: a card number needs no quotes. */
-function rewriteJson(walk: Walk, value: unknown, depth: number): unknown {
+function rewriteJson(walk: Walk, value: unknown, depth: number, label?: string): unknown {
   if (depth > MAX_DEPTH || walk.fields > MAX_FIELDS) return doubt(walk, 'too-large');
-  if (typeof value === 'string') return visit(walk, value, 'text');
-  if (typeof value === 'number') return rewriteScalar(walk, value);
+  if (typeof value === 'string') return visit(walk, value, 'text', label);
+  if (typeof value === 'number') return rewriteScalar(walk, value, label);
   if (typeof value === 'boolean' || value === null || value === undefined) return value;
-  if (Array.isArray(value)) return value.map((item) => rewriteJson(walk, item, depth + 1));
+  if (Array.isArray(value)) return value.map((item) => rewriteJson(walk, item, depth + 1, label));
   if (!isPlainObject(value)) return doubt(walk, 'unreadable-content');
   const entries = Object.entries(value).map(([key, child]) => [
     visit(walk, key, 'text'),
-    rewriteJson(walk, child, depth + 1),
+    rewriteJson(walk, child, depth + 1, SCHEMA_VALUES.has(key) ? label : key),
   ]);
   return Object.fromEntries(entries);
 }
 
-function rewriteScalar(walk: Walk, value: unknown): unknown {
+function rewriteScalar(walk: Walk, value: unknown, label?: string): unknown {
   if (typeof value === 'boolean') return value;
   if (typeof value !== 'number' || !Number.isFinite(value)) return doubt(walk, 'unreadable-content');
   const text = String(value);
-  const replaced = visit(walk, text, 'text');
+  const replaced = visit(walk, text, 'text', label);
   return replaced === text ? value : replaced;
 }
 
@@ -198,13 +228,9 @@ function isCount(value: unknown): value is number | boolean {
   return typeof value === 'boolean' || (typeof value === 'number' && value >= 0);
 }
 
-function rewriteEnum(walk: Walk, value: unknown): unknown {
-  return typeof value === 'string' && ENUM_VALUE.test(value) ? value : doubt(walk, 'unreadable-content');
-}
-
-function visit(walk: Walk, text: string, kind: FieldKind): string {
+function visit(walk: Walk, text: string, kind: FieldKind, label?: string): string {
   walk.fields += 1;
-  return walk.replace({ text, kind, origin: walk.origin });
+  return walk.replace({ text, kind, origin: walk.origin, label });
 }
 
 function doubt(walk: Walk, why: Uncertainty): undefined {

@@ -11,7 +11,15 @@ import { fold } from './fold.ts';
 import { inflate } from './inflate.ts';
 import { findNumbers } from './numbers.ts';
 import { findKnownSecrets, findSecrets } from './secrets.ts';
-import { backwardsView, closedUpView, joinedViews, rot13View, spelledView } from './turn.ts';
+import {
+  backwardsView,
+  closedUpView,
+  joinedViews,
+  rot13View,
+  spelledView,
+  unmarkedView,
+  unquotedView,
+} from './turn.ts';
 import { locate, originalView, tokenView, type View } from './view.ts';
 import { findEmails, findIbans, findLetteredIds, findNetworkAddresses, findSaidEmails } from './words.ts';
 
@@ -94,6 +102,10 @@ function readTurned(scan: Scan, plain: View, finds: readonly Find[]): void {
   }
   const closed = closedUpView(plain);
   if (closed) keep(scan, closed, findAll(closed.text, scan.options));
+  const unquoted = unquotedView(plain);
+  if (unquoted) keep(scan, unquoted, findAll(unquoted.text, scan.options));
+  const unmarked = unmarkedView(plain);
+  if (unmarked) keep(scan, unmarked, findSure(unmarked.text, true));
   const turned = rot13View(plain);
   if (turned) keep(scan, turned, findSure(turned.text, false));
   const backwards = backwardsView(plain);

@@ -1,12 +1,14 @@
 // Owns the review of one request: every text looked at, facts gathered, the document applied, and the
 // request made fit to leave. Whatever goes wrong on the way ends as a device-only review.
 import { isAbortError, NearfieldError } from '../errors.ts';
+import { personOf } from '../messages.ts';
 import type { ChatRequest, Policy, PolicyInput, PolicyReview, Span } from '../types.ts';
 import { completeSpans } from './complete.ts';
 import { decide, type Facts, sensitivityOf, tierRank, type Uncertainty } from './decide.ts';
 import { type Detector, detectAll, uncertaintyOf } from './detector.ts';
 import { type PolicyDocument, type PresetName, readPolicyDocument } from './document.ts';
 import { type Field, rewriteRequest } from './fields.ts';
+import { detectLabelled } from './labels.ts';
 import { createPatternDetector } from './patterns.ts';
 import {
   createPlaceholderSession,
@@ -42,7 +44,7 @@ export function createPolicy(
   options: PolicyOptions = {},
 ): Policy {
   const rules = readPolicyDocument(document);
-  const detectors = options.detectors ?? [createPatternDetector()];
+  const detectors = readDetectors(options.detectors);
   const now = options.clock?.monotonic ?? (() => performance.now());
   const timeoutMs = options.timeoutMs ?? 2000;
   const maxLength = options.maxLength ?? 2_000_000;
@@ -51,21 +53,36 @@ export function createPolicy(
   return {
     async review(request, input) {
       input.signal?.throwIfAborted();
+      let reviewed = request;
       let spans: Inspection['spans'] = [];
       let facts: Facts = { ...NOTHING_KNOWN, task: input.task };
       try {
         const inspected = await inspect(request, input, { detectors, timeoutMs, maxLength, now, rules });
+        reviewed = inspected.request;
         spans = inspected.spans;
-        facts = factsOf(request, input, inspected);
+        facts = factsOf(reviewed, input, inspected);
       } catch (error) {
         if (isAbortError(error) && input.signal?.aborted) throw error;
       }
-      return createReview(rules, request, facts, spans, () => sessions(request.scope ?? 'default'));
+      return createReview(rules, reviewed, facts, spans, () => sessions(personOf(reviewed) ?? 'default'));
     },
   };
 }
 
+/** None at all would find nothing in anything: a slip, and one that nobody would notice. */
+function readDetectors(given: readonly Detector[] | undefined): readonly Detector[] {
+  if (given === undefined) return [createPatternDetector()];
+  if (given.length > 0) return [...given];
+  throw new NearfieldError(
+    'invalid-request',
+    'detectors: expected at least one, got none. Leave it out for the patterns alone.',
+    { param: 'detectors' },
+  );
+}
+
 interface Inspection {
+  /** A copy, as it was read: what its app does to the request meanwhile neither leaves nor moves a span. */
+  readonly request: ChatRequest;
   readonly fields: readonly Field[];
   readonly spans: readonly (readonly Span[])[];
   readonly uncertain: Uncertainty | undefined;
@@ -91,26 +108,29 @@ async function inspect(
     length += field.text.length;
     return field.text;
   });
-  if (length > options.maxLength) return { fields, spans: [], uncertain: 'too-large' };
+  const inspected = { request: read.request, fields, spans: [] };
+  if (!(length <= options.maxLength)) return { ...inspected, uncertain: 'too-large' };
   try {
-    const texts = fields.map((field) => field.text);
     const { signal } = input;
-    const found = await detectAll(options.detectors, texts, { ...options, signal, now: options.now });
-    return { fields, spans: merge(fields, found, options.rules), uncertain: read.uncertain };
+    const detect = (texts: readonly string[]) =>
+      detectAll(options.detectors, texts, { ...options, signal, now: options.now });
+    const found = await detectLabelled(fields, detect);
+    return { ...inspected, spans: merge(fields, found, options.rules), uncertain: read.uncertain };
   } catch (error) {
     if (isAbortError(error) && input.signal?.aborted) throw error;
-    return { fields, spans: [], uncertain: uncertaintyOf(error) };
+    return { ...inspected, uncertain: uncertaintyOf(error) };
   }
 }
 
 function merge(fields: readonly Field[], found: readonly Span[][], rules: PolicyDocument): readonly Span[][] {
   const texts = fields.map((field) => field.text);
-  const completed = withoutPlacesAlone(completeSpans(texts, found), rules);
-  return completed.map((spans, at) => {
-    const field = fields[at]!;
-    if (field.kind === 'participant') spans.push(wholeName(field));
-    return mergeSpans(spans, (type) => sensitivityOf(rules, type));
-  });
+  const completed = completeSpans(texts, found);
+  for (const [at, field] of fields.entries()) {
+    if (field.kind === 'participant' && field.text !== '') completed[at]!.push(wholeName(field));
+  }
+  return withoutPlacesAlone(completed, rules).map((spans) =>
+    mergeSpans(spans, (type) => sensitivityOf(rules, type)),
+  );
 }
 
 const QUASI: ReadonlySet<Span['type']> = new Set(['location', 'organization', 'date']);

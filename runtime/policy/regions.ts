@@ -8,7 +8,7 @@ export type Region = 'prose' | 'url' | 'code';
 const MAX_RUN = 4096;
 /** What in an unbroken run of text makes the rest of the run part of a URL, for some renderer. */
 const URL_START =
-  /[a-z][a-z0-9+.-]{0,30}:\/\/|^[("'<[]{0,3}\/\/|www\.|(?:mailto|tel|sms|data|javascript|blob|file):|\]\(|(?:href|src|srcset|url|action|poster|background|cite|ping)\s?[=(]|[a-z0-9-]\.[a-z]{2,24}[/?#:]/i;
+  /[a-z][a-z0-9+.-]{0,30}:\/\/|^[("'<[]{0,3}\/\/|www\.|(?:mailto|tel|sms|data|javascript|blob|file):|\]\(|(?:href|src|srcset|url|action|poster|background|cite|ping)\s?[=(]|[\p{L}\p{N}-]\.\p{L}{2,24}[/?#:]/iu;
 
 export interface RegionTracker {
   /** Advances over text of the answer. */

@@ -78,7 +78,8 @@ export async function* restoreParts(
   restoreIn: NonNullable<PolicyDocument['restoreIn']>,
 ): AsyncGenerator<TierPart> {
   const allow = (region: Region) => region === 'prose' || restoreIn.includes(region);
-  const text = createRestorer(redaction.table, { allow });
+  const isJson = JSON_FORMATS.has(redaction.request.response_format?.type);
+  const text = createRestorer(redaction.table, { allow, ...(isJson && { write: inJsonString }) });
   const argumentsOf = new Map<number, Restorer>();
   const argumentRestorer = (index: number): Restorer => {
     const known = argumentsOf.get(index);
@@ -108,32 +109,45 @@ export async function* restoreParts(
       yield { ...part, ...(name !== undefined && { name }), argumentsText };
     } else {
       yield* release();
-      yield part.type === 'sources' ? { ...part, passages: restorePassages(part.passages, redaction) } : part;
+      yield part.type === 'sources'
+        ? { ...part, passages: restorePassages(part.passages, redaction, allow) }
+        : part;
     }
   }
   yield* release();
 }
 
+/** Asked for JSON, a model puts placeholders into strings: a line break or a quote there would end or forge one. */
+const JSON_FORMATS: ReadonlySet<string | undefined> = new Set(['json_object', 'json_schema']);
+
 function inJsonString(original: string): string {
   return JSON.stringify(original).slice(1, -1);
 }
 
-/** Passages are quotations of the caller's own documents, so they are restored whole, offsets included. */
-function restorePassages(passages: readonly Passage[], redaction: Redaction): readonly Passage[] {
-  const whole = (text: string) => {
-    const restorer = createRestorer(redaction.table, { allow: () => true });
+/**
+ * Passages that quote the caller's own documents are restored whole, offsets included. What an edge tells beside is an
+ * answer like any other: it could have written a link round a placeholder.
+ */
+function restorePassages(
+  passages: readonly Passage[],
+  redaction: Redaction,
+  allow: (region: Region) => boolean,
+): readonly Passage[] {
+  const written = (text: string, isQuotation: boolean) => {
+    const restorer = createRestorer(redaction.table, { allow: isQuotation ? () => true : allow });
     return restorer.push(text) + restorer.flush();
   };
   return passages.map((passage) => {
     const source = redaction.request.documents?.find((document) => document.id === passage.documentId);
     const segments = redaction.segments.get(source?.text ?? '') ?? [];
+    const { start, end, title } = passage;
     return {
       ...passage,
-      documentId: whole(passage.documentId),
-      ...(passage.title !== undefined && { title: whole(passage.title) }),
-      start: originalOffset(segments, passage.start, 'start'),
-      end: originalOffset(segments, passage.end, 'end'),
-      text: whole(passage.text),
+      documentId: written(passage.documentId, source !== undefined),
+      ...(title !== undefined && { title: written(title, source?.title === title) }),
+      start: originalOffset(segments, start, 'start'),
+      end: originalOffset(segments, end, 'end'),
+      text: written(passage.text, source?.text.slice(start, end) === passage.text),
     };
   });
 }

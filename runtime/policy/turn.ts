@@ -1,5 +1,5 @@
 // Owns reading text that kept its characters but not its order or spelling: rot13, reversed, broken over
-// lines, spread out, digits said in words. Each reader gives a view with the way back.
+// lines, spread out, marked up, quoted, digits said in words. Each reader gives a view with the way back.
 import { replaceView, reversedView, type View } from './view.ts';
 
 const ROT13_HINT = /[A-Za-z]\d|\d[A-Za-z]|\b(?:gur|naq|anzr|cngvrag|cnffjbeq|ahzore)\b/i;
@@ -47,6 +47,22 @@ function breaksValue(text: string, match: RegExpExecArray): boolean {
   const before = /[^\s]{0,40}$/.exec(text.slice(Math.max(0, match.index - 40), match.index + 1))?.[0] ?? '';
   const after = /^[^\s]{0,40}/.exec(text.slice(end, end + 40))?.[0] ?? '';
   return /[@\d_]|\.[a-z]/i.test(before) || /[@\d_]|[a-z]\.[a-z]/i.test(after);
+}
+
+const MARK_HINT = /[*`~][\d@]|[\d@][*`~]|\\[@_.+-]/;
+const MARK = /(?<=[\d@])[*`~]{1,4}|[*`~]{1,4}(?=[\d@])|\\(?=[@_.+-])/g;
+
+/** Markdown's marks and escapes inside a value gone: `**4111** **1111**`, `ana\_maria\@mail.example`. */
+export function unmarkedView(view: View): View | undefined {
+  return MARK_HINT.test(view.text) ? replaceView(view, MARK, () => '') : undefined;
+}
+
+const QUOTED_LINE = /\r?\n[ \t>]{1,12}/g;
+
+/** A quoted mail without the marks that begin its lines: a number may go on in the next. */
+export function unquotedView(view: View): View | undefined {
+  if (!/\n[ \t]{0,8}>/.test(view.text)) return undefined;
+  return replaceView(view, QUOTED_LINE, ([line]) => (line.includes('>') ? '\n' : undefined));
 }
 
 const SPREAD = /(?<!\S)(?:\S[ \n]){5,}\S(?!\S)/g;

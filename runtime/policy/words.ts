@@ -21,9 +21,21 @@ export function findEmails(text: string): Find[] {
       const score = hasCommonEnding(domain[0]) ? 0.95 : 0.7;
       const end = brokenEnding(text, DOMAIN.lastIndex);
       finds.push({ start, end, type: 'email', score, pattern: 'email' });
-    }
+    } else findWideEmail(text, sign, finds);
   }
   return finds;
+}
+
+const WIDE_CHAR = /[\p{L}\p{N}._%+'-]/u;
+const WIDE_DOMAIN = /(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}\p{L}{2,24}/uy;
+
+/** RFC 6531: letters of any script. Asked last, for where words have no spaces it takes their neighbours along. */
+function findWideEmail(text: string, sign: number, finds: Find[]): void {
+  let start = sign;
+  while (start > 0 && sign - start < MAX_LOCAL && WIDE_CHAR.test(text.charAt(start - 1))) start -= 1;
+  WIDE_DOMAIN.lastIndex = sign + 1;
+  if (start === sign || !WIDE_DOMAIN.test(text)) return;
+  finds.push({ start, end: WIDE_DOMAIN.lastIndex, type: 'email', score: 0.7, pattern: 'email' });
 }
 
 const BROKEN_ENDING = /(?:\.\r?\n|\r?\n\.)[a-z]{2,24}(?![A-Za-z])/y;

