@@ -14,7 +14,7 @@ export interface EdgeTarget {
 export function chatBodyOf(request: ChatRequest, target: EdgeTarget): object {
   const documents = request.documents ?? [];
   const ours = target.kind === 'edge';
-  const messages = request.messages.map(messageOf);
+  const messages = request.messages.map((message) => messageOf(message, ours));
   if (!ours && documents.length > 0) messages.unshift({ role: 'system', content: documentsText(documents) });
   return {
     model: target.model ?? request.model ?? 'nearfield',
@@ -41,9 +41,10 @@ export function chatBodyOf(request: ChatRequest, target: EdgeTarget): object {
   };
 }
 
-function messageOf(message: ChatMessage): Record<string, unknown> {
+function messageOf(message: ChatMessage, ours: boolean): Record<string, unknown> {
   return {
-    role: message.role,
+    // Every compatible endpoint knows `system`; OpenAI takes it for its own `developer`.
+    role: message.role === 'developer' && !ours ? 'system' : message.role,
     content: message.content === null ? null : textOf(message),
     name: message.name,
     tool_call_id: message.tool_call_id,

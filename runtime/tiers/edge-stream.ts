@@ -36,7 +36,7 @@ const passage = z.object({
   similarity: z.number(),
 });
 const toolCall = z.object({
-  index: z.number(),
+  index: z.nullish(z.number()),
   id: z.nullish(z.string()),
   function: z.nullish(z.object({ name: z.nullish(z.string()), arguments: z.nullish(z.string()) })),
 });
@@ -48,7 +48,9 @@ const delta = z.object({
 const chunkData = z.object({
   model: z.nullish(z.string()),
   choices: z.nullish(z.array(z.object({ delta: z.nullish(delta), finish_reason: z.nullish(z.string()) }))),
-  usage: z.nullish(z.object({ prompt_tokens: z.number(), completion_tokens: z.number() })),
+  usage: z.nullish(
+    z.object({ prompt_tokens: z.nullish(z.number()), completion_tokens: z.nullish(z.number()) }),
+  ),
   error: z.optional(z.unknown()),
   nearfield: z.nullish(z.object({ sources: z.optional(z.array(passage)) })),
 });
@@ -70,22 +72,40 @@ export async function* partsOf(
   let finishReason: FinishReason | undefined;
   let usage: Usage | undefined;
   let model: string | undefined;
+  const numbered = createNumbering();
   for await (const data of events) {
     if (data === '[DONE]') break;
     const chunk = chunkData.parse(JSON.parse(data));
     if (chunk.error !== undefined && chunk.error !== null) throw streamErrorOf(tierId, chunk.error);
-    yield* deltasOf(chunk);
+    for (const part of deltasOf(chunk)) yield part.type === 'tool-call-delta' ? numbered(part) : part;
     const reason = chunk.choices?.[0]?.finish_reason;
     if (reason) finishReason = FINISH[reason] ?? 'stop';
     model = chunk.model ?? model;
     if (chunk.usage) {
-      usage = { promptTokens: chunk.usage.prompt_tokens, completionTokens: chunk.usage.completion_tokens };
+      const { prompt_tokens: prompt, completion_tokens: completion } = chunk.usage;
+      usage = { promptTokens: prompt ?? 0, completionTokens: completion ?? 0 };
     }
   }
   if (finishReason !== undefined) yield { type: 'finish', finishReason, usage, model };
 }
 
-function* deltasOf({ choices, nearfield }: Chunk): Generator<TierPart, void, void> {
+type CallDelta = Extract<TierPart, { type: 'tool-call-delta' }>;
+type FoundDelta = Exclude<TierPart, CallDelta> | (Omit<CallDelta, 'index'> & { index: number | undefined });
+
+/** Some endpoints leave out a call's index or its id: a name begins the next call, all else goes on with the last. */
+function createNumbering(): (part: Extract<FoundDelta, { type: 'tool-call-delta' }>) => CallDelta {
+  const begun = new Set<number>();
+  let last = 0;
+  return (part) => {
+    const next = part.name === undefined ? last : begun.size;
+    last = part.index ?? next;
+    const id = part.id ?? (begun.has(last) ? undefined : `call_${crypto.randomUUID()}`);
+    begun.add(last);
+    return { ...part, index: last, id };
+  };
+}
+
+function* deltasOf({ choices, nearfield }: Chunk): Generator<FoundDelta, void, void> {
   if (nearfield?.sources !== undefined) yield { type: 'sources', passages: nearfield.sources };
   const said = choices?.[0]?.delta;
   const text = said?.content ?? said?.refusal;
@@ -93,9 +113,9 @@ function* deltasOf({ choices, nearfield }: Chunk): Generator<TierPart, void, voi
   for (const { index, id, function: fn } of said?.tool_calls ?? []) {
     yield {
       type: 'tool-call-delta',
-      index,
-      id: id ?? undefined,
-      name: fn?.name ?? undefined,
+      index: index ?? undefined,
+      id: id || undefined,
+      name: fn?.name || undefined,
       argumentsText: fn?.arguments ?? '',
     };
   }
@@ -109,6 +129,8 @@ const MEANING: Readonly<Record<string, ErrorCode>> = {
   'queue-full': 'upstream-throttled',
   'rate-limited': 'upstream-throttled',
   rate_limit_exceeded: 'upstream-throttled',
+  // A 429 that no waiting mends.
+  insufficient_quota: 'upstream-rejected',
   'context-overflow': 'context-overflow',
   context_length_exceeded: 'context-overflow',
   'model-not-found': 'model-not-found',

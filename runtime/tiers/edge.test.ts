@@ -217,6 +217,7 @@ describe('edge tier', () => {
     ['a timeout', json(408, {}), 'upstream-timeout'],
     ['a large body', json(413, {}), 'upstream-rejected'],
     ['throttling', json(429, null), 'upstream-throttled'],
+    ['an account without credit', json(429, { error: { code: 'insufficient_quota' } }), 'upstream-rejected'],
     ['no tier at the edge', json(503, {}, { 'nearfield-error': 'no-tier' }), 'upstream-unavailable'],
     ['a page instead of JSON', () => new Response('<html>', { status: 502 }), 'upstream-unavailable'],
     ['a prototype name', json(500, { error: { code: 'constructor' } }), 'upstream-unavailable'],
@@ -262,6 +263,38 @@ describe('edge tier', () => {
     );
     const parts = await read(createEdgeTier({ baseUrl: server.url }));
     expect(parts.map(({ type }) => type)).toEqual(['text-delta', 'finish']);
+  });
+
+  it('speaks as system to another endpoint, for few know OpenAI’s developer', async () => {
+    const asked: ChatRequest = {
+      messages: [{ role: 'developer', content: 'Be brief.' }, ...request.messages],
+    };
+    const cloud = await witness({ kind: 'cloud' });
+    await read(cloud.tier, asked);
+    expect(cloud.seen[0]?.body.messages).toMatchObject([{ role: 'system' }, { role: 'user' }]);
+    const edge = await witness();
+    await read(edge.tier, asked);
+    expect(edge.seen[0]?.body.messages).toMatchObject([{ role: 'developer' }, { role: 'user' }]);
+  });
+
+  it('reads calls without an index or an id, as some endpoints have them, one after another', async () => {
+    const call = (more: object) => JSON.stringify({ choices: [{ delta: { tool_calls: [more] } }] });
+    const server = await serve(async () =>
+      sse(
+        call({ id: '', type: 'function', function: { name: 'now', arguments: '{"at":' } }),
+        call({ function: { arguments: '1}' } }),
+        call({ id: 'b', function: { name: 'now', arguments: '{}' } }),
+        '{"choices":[{"delta":{"role":""},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":4,"completion_tokens":null}}',
+      ),
+    );
+    const parts = await read(createEdgeTier({ kind: 'cloud', baseUrl: server.url }));
+    expect(parts).toMatchObject([
+      { index: 0, id: expect.stringMatching(/^call_/), name: 'now', argumentsText: '{"at":' },
+      { index: 0, argumentsText: '1}' },
+      { index: 1, id: 'b', name: 'now', argumentsText: '{}' },
+      { type: 'finish', finishReason: 'tool_calls', usage: { promptTokens: 4, completionTokens: 0 } },
+    ]);
+    expect(parts[1]).toMatchObject({ id: undefined, name: undefined });
   });
 
   it('gives up on a first part that is late, though headers and comments came', async () => {
