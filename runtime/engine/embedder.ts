@@ -18,6 +18,8 @@ export interface LocalEmbedderOptions {
   readonly device?: string | undefined;
   readonly choices?: ChoiceStore | undefined;
   readonly contenders?: number | undefined;
+  /** A backend that has not opened by then is left. Default 60 s. */
+  readonly openTimeoutMs?: number | undefined;
   readonly memoryBudget?: MemoryBudget | undefined;
   readonly maxQueuedRows?: number | undefined;
   readonly lingerMs?: number | undefined;
@@ -48,6 +50,7 @@ export function createLocalEmbedder(options: LocalEmbedderOptions): LocalEmbedde
     choiceKey: `${options.device ?? 'local'}/${model.weightsHash}`,
     choices: options.choices,
     contenders: options.contenders,
+    openTimeoutMs: options.openTimeoutMs,
     onFall: options.onFall,
     memory: options.memoryBudget && {
       budget: options.memoryBudget,

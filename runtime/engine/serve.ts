@@ -64,10 +64,14 @@ export function serveEngine(port: WorkerPort, backends: readonly BackendFactory[
 
 type OpenMessage = Extract<ToWorker, { type: 'open' }>;
 
+/** How long a backend may take is the page's to say; here only one that hangs for good is given up. */
+const OPEN_MS = 30 * 60_000;
+
 function open(message: OpenMessage, backends: readonly BackendFactory[]): LocalEmbedder {
   const model = modelOf(message);
   const factory = rowOf(message, backends);
-  return createLocalEmbedder({ model, backends: [factory], threads: message.threads, contenders: 1 });
+  const { threads } = message;
+  return createLocalEmbedder({ model, backends: [factory], threads, contenders: 1, openTimeoutMs: OPEN_MS });
 }
 
 function openTokens(message: OpenMessage, backends: readonly BackendFactory[]): LocalTokenEncoder {
