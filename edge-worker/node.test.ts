@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Tier, TierPart } from 'nearfield';
@@ -142,6 +142,126 @@ describe('a client that goes away', () => {
     await tier.entered;
     socket.destroy();
     await tier.left;
+  });
+});
+
+/** A request as no client sends it: any bytes, any headers, a socket in the test's own hands. */
+function raw(bytes: readonly (string | Uint8Array)[], headers: Record<string, string> = {}) {
+  const socket = httpRequest(`${running!.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${KEY}`, ...headers },
+  });
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    socket.on('response', resolve);
+    socket.on('error', reject);
+  });
+  for (const chunk of bytes) socket.write(chunk);
+  return { socket, answer };
+}
+
+describe('over a real socket', () => {
+  it('takes a byte order mark, a charset and a body in pieces cut inside a character', async () => {
+    await start();
+    const body = Buffer.from(
+      `\ufeff${JSON.stringify({ messages: [{ role: 'user', content: 'Grüße 🌍' }] })}`,
+    );
+    const pieces = Array.from({ length: Math.ceil(body.length / 3) }, (_, at) =>
+      body.subarray(at * 3, at * 3 + 3),
+    );
+    const { socket, answer } = raw(pieces, { 'content-type': 'application/json; charset=utf-8' });
+    socket.end();
+    const response = await answer;
+    expect(response.statusCode).toBe(200);
+    response.resume();
+  });
+
+  it('answers a body nested beyond reason without falling over', async () => {
+    await start();
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000);
+    const schema = `{"type":"object","default":${deep}}`;
+    for (const [status, body] of [
+      [400, deep],
+      [400, `{"messages":${deep}}`],
+      // Too deep to look through, so it stays where it is.
+      [
+        200,
+        `{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","parameters":${schema}}}]}`,
+      ],
+    ] as const) {
+      const { socket, answer } = raw([body]);
+      socket.end();
+      const response = await answer;
+      expect(response.statusCode).toBe(status);
+      response.resume();
+    }
+    expect((await fetch(`${running!.url}/healthz`)).status).toBe(200);
+  });
+
+  it('stops making an answer that its reader does not read, and drops it when the reader goes', async () => {
+    let made = 0;
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    const eager: Tier = {
+      id: 'eager',
+      kind: 'device',
+      can: () => true,
+      async *stream(): AsyncGenerator<TierPart> {
+        try {
+          for (;;) {
+            made += 1;
+            yield { type: 'text-delta', text: 'x'.repeat(64 * 1024) };
+          }
+        } finally {
+          leave();
+        }
+      },
+    };
+    await start({ tiers: [eager] });
+    const { socket, answer } = raw([
+      JSON.stringify({ messages: [{ role: 'user', content: 'hi' }], stream: true }),
+    ]);
+    socket.end();
+    const response = await answer;
+    response.pause();
+    let before = -1;
+    // The kernel's buffers fill first; after that nothing more is made.
+    await expect
+      .poll(
+        () => {
+          const still = made > 0 && made === before;
+          before = made;
+          return still;
+        },
+        { interval: 300, timeout: 10_000 },
+      )
+      .toBe(true);
+    expect(made * 64).toBeLessThan(32 * 1024);
+    socket.destroy();
+    await left;
+  });
+
+  it('stops the tier of a body in pieces too, when its socket is cut', async () => {
+    const tier = createSlowTier();
+    await start({ tiers: [tier] });
+    const body = JSON.stringify({ model: 'hang', messages: [{ role: 'user', content: 'hello' }] });
+    const { socket, answer } = raw([body.slice(0, 9), body.slice(9)], { 'transfer-encoding': 'chunked' });
+    answer.catch(() => {});
+    socket.end();
+    await tier.entered;
+    socket.destroy();
+    await tier.left;
+  });
+
+  it('forgets a request whose body never came whole', async () => {
+    const client = await start();
+    for (let time = 0; time < 17; time += 1) {
+      const { socket, answer } = raw(['{"messages":'], { 'transfer-encoding': 'chunked' });
+      answer.catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      socket.destroy();
+    }
+    await expect
+      .poll(async () => (await client.models.list().catch(() => undefined))?.data.length)
+      .toBeGreaterThan(0);
   });
 });
 
