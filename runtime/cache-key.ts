@@ -1,7 +1,7 @@
 // Owns what makes two requests the same to the cache: everything but the last user text, canonical.
 // Refuses nothing; a field added to ChatRequest must be listed here, which the type checks.
 import { canonicalJson, sha256Hex } from './hash.ts';
-import { lastUserIndex, questionOf } from './messages.ts';
+import { lastUserIndex, personOf, questionOf } from './messages.ts';
 import type { CacheQuery, ChatRequest, TierKind } from './types.ts';
 
 /** Fields that say how to run a request, not what is asked; every other field is part of the key. */
@@ -45,6 +45,7 @@ const IN_KEY: Readonly<Record<InKey, true>> = {
 export async function cacheQueryOf(
   request: ChatRequest,
   facts: { readonly weightsHash: string; readonly farthest: TierKind },
+  askedMs: number,
 ): Promise<CacheQuery> {
   const last = lastUserIndex(request);
   const sampling = Object.fromEntries(
@@ -59,9 +60,10 @@ export async function cacheQueryOf(
     documents: await Promise.all((request.documents ?? []).map(documentHash)),
   };
   return {
-    scope: request.scope ?? 'default',
+    scope: personOf(request) ?? 'default',
     context: canonicalJson(context),
     text: questionOf(request),
+    askedMs,
   };
 }
 

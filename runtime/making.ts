@@ -1,6 +1,7 @@
 // Owns making an answer where none is kept: route, ask a tier, time its stream, keep what came whole. What it yields
 // belongs to no one request yet, so several that ask the same may read it.
 import { NearfieldError } from './errors.ts';
+import { personOf } from './messages.ts';
 import type { Router } from './router.ts';
 import { NO_USAGE, type Run } from './run.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
   PolicyReview,
   SemanticCache,
   Tier,
+  TierKind,
   TierPart,
   TierRef,
   Usage,
@@ -34,6 +36,7 @@ interface MakerParts {
   readonly egress: Egress;
   readonly cache: SemanticCache | undefined;
   readonly clock: Clock;
+  readonly consent: (() => TierKind | undefined) | undefined;
 }
 
 /** `asker` is whose request it is by now: its first may have left. */
@@ -45,7 +48,7 @@ export type Maker = (
   signal: AbortSignal,
 ) => AsyncGenerator<MadePart, void, void>;
 
-export function createMaker({ router, egress, cache, clock }: MakerParts): Maker {
+export function createMaker({ router, egress, cache, clock, consent }: MakerParts): Maker {
   /** Asks the tiers and keeps what came. `asker` is whose request it is by now: its first may have left. */
   async function* makeAnswer(
     asker: () => Run,
@@ -107,10 +110,16 @@ export function createMaker({ router, egress, cache, clock }: MakerParts): Maker
     run.permits.push(permit);
     const context = { signal, fetch: permit.fetch, step: run.tracer.add };
     if (tier.kind === 'device') return tier.stream(request, context);
+    checkConsent(tier, run.consent, consent?.());
     const redacted = review.redactFor(tier.kind);
     run.redactedByType = redacted.redactedByType;
     // The farthest tier travels with the request, so the edge goes no further than the page may.
-    const sent: ChatRequest = { ...redacted.request, privacy: review.decision.farthest };
+    const sent: ChatRequest = {
+      ...redacted.request,
+      privacy: review.decision.farthest,
+      // A host that is told of nobody would keep this for everybody.
+      ...(personOf(request) === undefined && review.decision.sensitivity !== 'none' && { cache: 'bypass' }),
+    };
     return redacted.restore(tier.stream(sent, context));
   }
 
@@ -144,6 +153,17 @@ export function createMaker({ router, egress, cache, clock }: MakerParts): Maker
   }
 
   return makeAnswer;
+}
+
+const FAR: readonly TierKind[] = ['device', 'edge', 'cloud'];
+
+/** A nearer tier may have taken minutes to fail, in which the person may have thought better of it. */
+function checkConsent(tier: Tier, before: TierKind | undefined, now: TierKind | undefined): void {
+  const reach = FAR.indexOf(now ?? 'device');
+  if (reach >= FAR.indexOf(before ?? 'device') || reach >= FAR.indexOf(tier.kind)) return;
+  throw new NearfieldError('egress-denied', `The person agreed no longer to the ${tier.kind}.`, {
+    tier: tier.id,
+  });
 }
 
 export function modelOf(

@@ -482,6 +482,7 @@ describe('requests', () => {
       { messages, privacy: secret },
       { messages, tool_choice: secret },
       { messages, stop: [Number(secret)] },
+      { messages, logit_bias: { [`x${secret}`]: 1 } },
       { input: Number(secret) },
     ];
     for (const body of bodies) {

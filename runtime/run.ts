@@ -9,6 +9,7 @@ import type {
   PolicyDecision,
   Receipt,
   SpanType,
+  TierKind,
   TierRef,
   Trace,
   Usage,
@@ -34,6 +35,8 @@ export interface Run {
   readonly tracer: Tracer;
   readonly permits: EgressPermit[];
   decision: PolicyDecision;
+  /** What the person had agreed to when the policy decided. */
+  consent: TierKind | undefined;
   redactedByType: Readonly<Partial<Record<SpanType, number>>>;
   tier: TierRef;
   cache: CacheReport;
@@ -49,6 +52,7 @@ export function startRun(clock: Clock): Run {
     tracer: createTracer(clock),
     permits: [],
     decision: FAIL_CLOSED,
+    consent: undefined,
     redactedByType: {},
     tier: NO_TIER,
     cache: { status: 'bypass', reason: 'not-asked' },

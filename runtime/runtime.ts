@@ -4,6 +4,7 @@ import { cacheQueryOf } from './cache-key.ts';
 import { type Completion, collect } from './completion.ts';
 import { isAbortError, NearfieldError } from './errors.ts';
 import { createMaker, cut, type MadePart, modelOf } from './making.ts';
+import { copyOf } from './messages.ts';
 import { asFetch, createOpenAiHandler } from './openai.ts';
 import { createRouter, type Router } from './router.ts';
 import { CACHE_TIER, NO_TIER, NO_USAGE, type Run, receiptDraft, startRun, traceOf } from './run.ts';
@@ -21,7 +22,6 @@ import type {
   FinishReason,
   MakeShared,
   Policy,
-  PolicyDecision,
   PolicyReview,
   Receipt,
   ReceiptBook,
@@ -89,14 +89,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const clock = options.clock ?? systemClock;
   const maxTraces = options.maxTraces ?? 200;
   const router = createRouter({ tiers: options.tiers, clock });
-  const maker = createMaker({ router, egress, cache, clock });
+  const maker = createMaker({ router, egress, cache, clock, consent: options.consent });
   const traces: Trace[] = [];
   const refreshing = new Set<string>();
   const background = new Set<Promise<void>>();
   const lifetime = new AbortController();
 
   async function* generate(
-    request: ChatRequest,
+    asked: ChatRequest,
     call: CallOptions = {},
   ): AsyncGenerator<StreamPart, void, void> {
     const run = startRun(clock);
@@ -106,12 +106,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     let finished = false;
     try {
       signal.throwIfAborted();
+      // The app may change its own meanwhile: what was reviewed is what is answered, sent and kept.
+      const request = copyOf(asked);
       checkRequest(request);
+      run.consent = options.consent?.();
       const review = await run.tracer.step('policy', () =>
-        policy.review(request, { consent: options.consent?.(), task: taskOf(request), signal }),
+        policy.review(request, { consent: run.consent, task: taskOf(request), signal }),
       );
       run.decision = review.decision;
-      const query = await queryFor(request, review.decision);
+      const query = await queryFor(request, run);
       const lookup = await lookUp(run, request, query, signal);
       const parts =
         lookup.answer === undefined
@@ -137,14 +140,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   // ---- cache
 
-  async function queryFor(request: ChatRequest, decision: PolicyDecision): Promise<CacheQuery | undefined> {
+  async function queryFor(
+    request: ChatRequest,
+    { decision, startedAtMs }: Run,
+  ): Promise<CacheQuery | undefined> {
     if (cache === undefined || !decision.cacheable || request.cache === 'bypass') return undefined;
     // A kept answer has no logprobs to replay.
     if (request.logprobs === true) return undefined;
-    return await cacheQueryOf(request, {
-      weightsHash: embedder?.weightsHash ?? '',
-      farthest: decision.farthest,
-    });
+    const facts = { weightsHash: embedder?.weightsHash ?? '', farthest: decision.farthest };
+    return await cacheQueryOf(request, facts, startedAtMs);
   }
 
   async function lookUp(

@@ -99,7 +99,7 @@ export interface ChatRequest {
   readonly user?: string | undefined;
   /** Farthest tier allowed. Default: what the policy says. Policy may narrow it, never widen it. */
   readonly privacy?: TierKind | undefined;
-  /** Tenant or user. Nothing is ever found in the cache across scopes. Default `'default'`. */
+  /** Tenant or user. Nothing is ever found in the cache across scopes. Default: `user`, else `'default'`. */
   readonly scope?: string | undefined;
   readonly cache?: CacheMode | undefined;
   /** How old or stale a kept answer may be, as `Cache-Control` says it. */
@@ -479,6 +479,8 @@ export interface CacheQuery {
   readonly context: string;
   /** The last user text. */
   readonly text: string;
+  /** When it was asked, Unix epoch, milliseconds: an answer asked for before its scope was erased is not kept. */
+  readonly askedMs?: number | undefined;
 }
 
 /** A whole answer as kept: parts in order, so a replay is byte-faithful. */

@@ -12,7 +12,7 @@ import type {
 } from '../types.ts';
 import { decodeAnswer, encodeAnswer, isKeepable } from './answer-codec.ts';
 import { type Catalogue, type Match, type MetaRows, openCatalogue } from './catalogue.ts';
-import { createControls } from './controls.ts';
+import { createControls, eraseScope } from './controls.ts';
 import { BOUND_PREFIX, createErrorBound, type ErrorBound } from './error-bound.ts';
 import { createFlights } from './flights.ts';
 import { createFreshness, FRESHNESS_PREFIX, type Freshness, type FreshnessQuestion } from './freshness.ts';
@@ -40,6 +40,8 @@ const DEFAULT_MAX_BYTES = 64 * 2 ** 20;
 const NEIGHBOURS = 8;
 /** Vectors of questions just looked up, so that writing the answer embeds nothing again. */
 const VECTORS_REMEMBERED = 64;
+/** Scopes whose erasure is remembered, for answers that were on their way then. */
+const ERASURES_REMEMBERED = 1024;
 /**
  * What an entry costs beside its texts and vector: keys, columns, map slots, once as a row and once in a block. A libSQL
  * file of 100,000 short ones has 1,420 bytes an entry, of which this counts 1,370.
@@ -60,6 +62,7 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     () => undefined,
   );
   const vectors = new Map<string, StoredVector>();
+  const erasedMs = new Map<string, number>();
   const counts = { hits: 0, stale: 0, misses: 0, bypasses: 0, savedMs: 0 };
   const failures = { storeFailures: 0, embedFailures: 0, reportedWrong: 0 };
   const reasons: Record<string, number> = {};
@@ -176,6 +179,9 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     write: Parameters<ControllableCache['write']>[2] = {},
   ): Promise<string | undefined> {
     const keys = await cache.keyring.keysOf(query);
+    const { askedMs = Number.POSITIVE_INFINITY } = query;
+    const isErased = (): boolean => (erasedMs.get(keys.scopeHash) ?? Number.NEGATIVE_INFINITY) >= askedMs;
+    if (isErased()) return undefined;
     const vector = await tryVectorOf(keys, write.signal);
     const encoded = encodeAnswer(answer);
     const question = { text: keys.text, scopeHash: keys.scopeHash, vector: vector?.values };
@@ -195,7 +201,11 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
       bytes: 2 * (encoded.length + keys.text.length + (vector?.values.length ?? 0)) + ENTRY_OVERHEAD_BYTES,
       answer: encoded,
     };
-    return (await cache.catalogue.put(entry, meta, nowMs)) ? keys.id : undefined;
+    const isKept = !isErased() && (await cache.catalogue.put(entry, meta, nowMs));
+    if (!isErased()) return isKept ? keys.id : undefined;
+    vectors.delete(keys.id);
+    await eraseScope(cache, keys.scopeHash);
+    return undefined;
   }
 
   /** What is not learned costs nothing; the answer is kept all the same. */
@@ -301,7 +311,12 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
         () => undefined,
       );
     },
-    ...createControls(opened, clock, (text) => embedOne(text)),
+    ...createControls(opened, clock, embedOne, (scopeHash) => {
+      erasedMs.delete(scopeHash);
+      erasedMs.set(scopeHash, clock.now());
+      if (erasedMs.size > ERASURES_REMEMBERED) erasedMs.delete(erasedMs.keys().next().value ?? '');
+      vectors.clear();
+    }),
     details: () => ({
       bypasses: counts.bypasses,
       ...failures,

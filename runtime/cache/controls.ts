@@ -14,10 +14,25 @@ import type { EntryHead } from './store.ts';
 /** "Everything like this" without a similarity. Unmeasured; a dry run shows what it takes. */
 const LIKE_SIMILARITY = 0.8;
 
+/** Removes what is kept for a scope and what its questions taught. */
+export async function eraseScope(cache: OpenCache, scopeHash: string): Promise<number> {
+  const heads = [...cache.catalogue.heads()].filter((head) => head.scopeHash === scopeHash);
+  const ids = heads.map((head) => head.id);
+  const learned = [
+    ...cache.bound.forget(scopeHash),
+    ...cache.freshness.forget(scopeHash),
+    ...ids.map((id) => WRONG_PREFIX + id),
+  ];
+  cache.keyring.forget();
+  return await cache.catalogue.remove(ids, learned);
+}
+
 export function createControls(
   opened: Promise<OpenCache>,
   clock: Clock,
   embed: (text: string) => Promise<Int8Array | undefined>,
+  /** Told before anything is removed: what was begun until now must not be kept. */
+  onErase: (scopeHash: string) => void,
 ): Pick<ControllableCache, 'erase' | 'invalidate' | 'exportScope'> {
   async function select(cache: OpenCache, selection: Selection): Promise<EntryHead[]> {
     const tests = await testsOf(cache, selection);
@@ -69,14 +84,8 @@ export function createControls(
     async erase(scope) {
       const cache = await opened;
       const scopeHash = await cache.keyring.scopeHash(scope);
-      const heads = [...cache.catalogue.heads()].filter((head) => head.scopeHash === scopeHash);
-      const ids = heads.map((head) => head.id);
-      const learned = [
-        ...cache.bound.forget(scopeHash),
-        ...cache.freshness.forget(scopeHash),
-        ...ids.map((id) => WRONG_PREFIX + id),
-      ];
-      return await cache.catalogue.remove(ids, learned);
+      onErase(scopeHash);
+      return await eraseScope(cache, scopeHash);
     },
     async invalidate(selection) {
       const cache = await opened;

@@ -236,6 +236,7 @@ export function createFreshness(
     forget(scopeHash) {
       const keys = (clusters.get(scopeHash) ?? []).map(({ key }) => key);
       clusters.delete(scopeHash);
+      judged.clear();
       return keys;
     },
   };

@@ -15,6 +15,8 @@ export interface QueryKeys {
 export interface Keyring {
   scopeHash(scope: string): Promise<string>;
   keysOf(query: CacheQuery): Promise<QueryKeys>;
+  /** Drops the plain scopes and contexts it remembers hashes of. */
+  forget(): void;
 }
 
 /** Hashes remembered, so that a conversation's context is hashed once, not at lookup and write. */
@@ -46,6 +48,7 @@ export async function createKeyring(secretHex: string): Promise<Keyring> {
 
   return {
     scopeHash: (scope) => hash('scope', scope),
+    forget: () => known.clear(),
     async keysOf(query) {
       const text = normaliseText(query.text);
       const scopeHash = await hash('scope', query.scope);

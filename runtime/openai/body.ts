@@ -65,6 +65,11 @@ export function parse<S extends z.ZodMiniType>(schema: S, value: unknown, name =
   });
 }
 
+/** Where it is at fault. A key that no schema of ours names is the caller's text, and may be anybody's address. */
+function placeOf(issue: z.core.$ZodIssue): readonly PropertyKey[] {
+  return issue.code === 'invalid_key' ? issue.path.slice(0, -1) : issue.path;
+}
+
 interface Issue {
   readonly path: readonly PropertyKey[];
   readonly message: string;
@@ -73,7 +78,7 @@ interface Issue {
 /** A union reports every branch; the branch that got farthest is what the caller meant. */
 function deepest(issues: readonly z.core.$ZodIssue[]): Issue {
   const first = issues[0]!;
-  if (first.code !== 'invalid_union') return { path: first.path, message: describe(first) };
+  if (first.code !== 'invalid_union') return { path: placeOf(first), message: describe(first) };
   const inner = first.errors.filter((branch) => branch.length > 0).map((branch) => deepest(branch));
   const best = inner.reduce<Issue | undefined>(
     (a, b) => (a === undefined || b.path.length > a.path.length ? b : a),

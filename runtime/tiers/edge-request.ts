@@ -1,6 +1,6 @@
 // Owns what a chat request looks like when it leaves for an OpenAI-compatible endpoint. Fields are copied by
 // name, so one that is not listed here can never travel; `user` is not listed, for it names a person.
-import { textOf } from '../messages.ts';
+import { personOf, textOf } from '../messages.ts';
 import type { CacheControl, ChatMessage, ChatRequest } from '../types.ts';
 import { documentsText } from './upstream.ts';
 
@@ -83,9 +83,4 @@ function cacheControlOf({ maxAgeMs, maxStaleMs, minFreshMs }: CacheControl = {})
     .filter((entry): entry is [string, number] => entry[1] !== undefined)
     .map(([name, ms]) => `${name}=${Math.floor(Math.min(ms, MOST_CACHE_MS) / 1000)}`);
   return said.length === 0 ? 'max-stale' : said.join(', ');
-}
-
-/** Whom the request is for, where it says so. */
-function personOf({ scope, user }: ChatRequest): string | undefined {
-  return scope === undefined || scope === 'default' ? user : scope;
 }
