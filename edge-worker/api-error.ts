@@ -67,6 +67,10 @@ const REFUSALS = {
     code: 'invalid-request',
     message: 'Expected one telemetry report of the current schema, byte for byte as the runtime makes it.',
   },
+  'not-started': {
+    code: 'backend-unavailable',
+    message: 'This edge could not start. Its log says why; ask again, for it tries anew each time.',
+  },
   internal: {
     code: 'internal',
     message: 'This edge failed. The x-request-id header names the request to its operator.',

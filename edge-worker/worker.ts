@@ -24,6 +24,7 @@ import taggerLabels from '../models/nearfield-pii/labels.json' with { type: 'jso
 import taggerManifest from '../models/nearfield-pii/manifest.json' with { type: 'json' };
 import taggerPieces from '../models/nearfield-pii/pieces.json' with { type: 'json' };
 import kernelWasm from '../runtime/engine/kernel/kernel.wasm';
+import { refuse } from './api-error.ts';
 import { assembleEdge, type Edge } from './assemble.ts';
 import { type EdgeSettings, readSettings } from './env.ts';
 
@@ -151,9 +152,10 @@ const worker: {
       assembled = undefined;
       throw error;
     });
-    // The first caller may leave; the isolate must be put together all the same.
-    execution.waitUntil(assembled.catch(() => {}));
-    const edge = await assembled;
+    // The first caller may leave; the isolate must be put together all the same. A failure is for the platform's log.
+    execution.waitUntil(assembled);
+    const edge = await assembled.catch(() => undefined);
+    if (edge === undefined) return refuse('not-started', { retryAfterMs: 1000 });
     return await edge.app.fetch(request, bindings, execution);
   },
 };
