@@ -175,6 +175,25 @@ describe('over a real socket', () => {
     response.resume();
   });
 
+  it('refuses a body too large by its status, though most of it is still on its way', async () => {
+    const client = await start();
+    const content = 'x'.repeat(24 * 1024 * 1024);
+    const asked = client.chat.completions.create({ model: 'any', messages: [{ role: 'user', content }] });
+    await expect(asked).rejects.toMatchObject({ status: 413, code: 'payload-too-large' });
+    const chunk = content.slice(0, 1024 * 1024);
+    const { socket, answer } = raw(Array<string>(8).fill(chunk), { 'transfer-encoding': 'chunked' });
+    socket.end();
+    const response = await answer;
+    expect(response.statusCode).toBe(413);
+    response.resume();
+  });
+
+  it('keeps connections longer than what stands before it does, so that none is reused as it closes', async () => {
+    await start();
+    const response = await fetch(`${running!.url}/healthz`);
+    expect(response.headers.get('keep-alive')).toBe('timeout=75');
+  });
+
   it('answers a body nested beyond reason without falling over', async () => {
     await start();
     const deep = '['.repeat(200_000) + ']'.repeat(200_000);

@@ -44,6 +44,9 @@ export interface RunningEdge {
   stop(): Promise<void>;
 }
 
+/** Longer than proxies and load balancers keep an idle connection (60 s is usual); Node's own is 5 s. */
+const KEEP_ALIVE_MS = 75_000;
+
 /** @throws invalid-request on a setting, model-not-found, integrity-mismatch, golden-mismatch, storage-failed */
 export async function startEdge(options: StartEdgeOptions = {}): Promise<RunningEdge> {
   const { host = '127.0.0.1', port = 8787 } = options;
@@ -68,7 +71,7 @@ export async function startEdge(options: StartEdgeOptions = {}): Promise<Running
     sourceOf: (context) => (context.env as HttpBindings).incoming.socket.remoteAddress ?? 'unknown',
   });
   const fetch = options.pages === undefined ? edge.app.fetch : withPages(edge.app, options.pages);
-  const server = serve({ fetch, hostname: host, port });
+  const server = serve({ fetch, hostname: host, port, serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS } });
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', reject);
