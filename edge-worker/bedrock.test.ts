@@ -78,12 +78,38 @@ describe('requests that Converse would refuse as they are', () => {
     expect(turns[3]!.content).toEqual([{ text: 'In Lyon it is' }]);
   });
 
+  it('may be a system message alone', async () => {
+    await ask({ messages: [{ role: 'system', content: 'Write a haiku.' }] });
+    expect(sent()).toMatchObject({ system: [{ text: 'Write a haiku.' }], messages: [{ role: 'user' }] });
+  });
+
+  it('may ask Claude for temperature and top_p at once, though it takes one', async () => {
+    await ask({ temperature: 0.2, top_p: 0.9 });
+    expect(sent().inferenceConfig).toEqual({ temperature: 0.2 });
+    await ask({ top_p: 0.9 });
+    expect(sent().inferenceConfig).toEqual({ topP: 0.9 });
+  });
+
   it('may hold empty stops, blank descriptions and parameters without a type', async () => {
     await ask({ stop: ['', 'END'], tools: [toolOf('now', { description: '', parameters: {} })] });
     expect(sent()).toMatchObject({ inferenceConfig: { stopSequences: ['END'] } });
     await ask({ stop: [''], tools: [toolOf('now', { description: ' Tells the time.' })] });
     expect(sent()).not.toHaveProperty('inferenceConfig');
     expect(JSON.stringify(sent().toolConfig)).toContain('Tells the time.');
+  });
+});
+
+describe('a model by the name of a tier, as GET /v1/models lists it', () => {
+  it('keeps a request from going farther than that tier', async () => {
+    const listed = (await client.models.list()).data.map(({ id }) => id);
+    expect(listed).toEqual(expect.arrayContaining(['device', 'bedrock']));
+    await expect(ask({ model: 'device' })).rejects.toBeInstanceOf(OpenAI.APIError);
+    expect(emulator.requests).toHaveLength(0);
+    await expect(ask({ model: 'bedrock', ...{ privacy: 'edge' } })).rejects.toBeInstanceOf(OpenAI.APIError);
+    expect(emulator.requests).toHaveLength(0);
+    await ask({ model: 'bedrock' });
+    await ask({ model: 'gpt-any' });
+    expect(emulator.requests).toHaveLength(2);
   });
 });
 

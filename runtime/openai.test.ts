@@ -433,6 +433,16 @@ describe('requests', () => {
     expect((await post({ messages }, { 'nearfield-privacy': 'Device' })).status).toBe(400);
   });
 
+  it('takes null for what is not set, inside a schema’s wrapping too', async () => {
+    const { post, seen } = setup();
+    const json_schema = { name: 's', schema: { type: 'object' }, description: null, strict: null };
+    await post({ messages, response_format: { type: 'json_schema', json_schema } });
+    expect(seen.request?.response_format).toEqual({
+      type: 'json_schema',
+      json_schema: { name: 's', schema: { type: 'object' } },
+    });
+  });
+
   it('gives the host the last word', async () => {
     const prepare = (request: ChatRequest): ChatRequest => ({ ...request, scope: `tenant/${request.scope}` });
     const { post, seen } = setup(undefined, { prepare });

@@ -2,8 +2,10 @@
 // own fetch, a worker, Hono). Authentication, limits and CORS belong to whoever mounts it.
 import { isAbortError, NearfieldError } from './errors.ts';
 import { type ChatOptions, chatResponse, type Generate } from './openai/chat.ts';
+import { nearer } from './openai/chat-request.ts';
 import { type Embed, embeddingsResponse } from './openai/embeddings.ts';
 import { errorResponse } from './openai/errors.ts';
+import type { ChatRequest, TierKind } from './types.ts';
 
 export { errorResponse } from './openai/errors.ts';
 
@@ -11,7 +13,14 @@ export { errorResponse } from './openai/errors.ts';
 export interface OpenAiRuntime {
   readonly generate: Generate;
   readonly embed: Embed;
-  models(): readonly { readonly id: string; readonly task: string }[];
+  models(): readonly ServedModel[];
+}
+
+export interface ServedModel {
+  readonly id: string;
+  readonly task: string;
+  /** Where a tier is what goes by this id. */
+  readonly kind?: TierKind | undefined;
 }
 
 export interface OpenAiHandlerOptions {
@@ -56,7 +65,8 @@ export function createOpenAiHandler(
   const routes: Readonly<Record<string, { method: string; serve: (http: Request) => Promise<Response> }>> = {
     '/chat/completions': {
       method: 'POST',
-      serve: (http) => chatResponse((request, call) => runtime.generate(request, call), http, chatOptions),
+      serve: (http) =>
+        chatResponse((request, call) => runtime.generate(within(request), call), http, chatOptions),
     },
     '/embeddings': {
       method: 'POST',
@@ -68,6 +78,12 @@ export function createOpenAiHandler(
       serve: async () => Response.json({ object: 'list', data: runtime.models().map(modelOf) }),
     },
   };
+
+  /** Whoever picks `device` from the list of models means it: a tier's id for a model goes no farther than the tier. */
+  function within(request: ChatRequest): ChatRequest {
+    const kind = runtime.models().find(({ id }) => id === request.model)?.kind;
+    return kind === undefined ? request : { ...request, privacy: nearer(request.privacy, kind) };
+  }
 
   async function serve(http: Request): Promise<Response> {
     const { pathname } = new URL(http.url);
@@ -115,8 +131,8 @@ export function asFetch(
   };
 }
 
-function modelOf({ id, task }: { readonly id: string; readonly task: string }): object {
-  return { id, object: 'model', created: 0, owned_by: 'nearfield', task };
+function modelOf({ id, task, kind }: ServedModel): object {
+  return { id, object: 'model', created: 0, owned_by: 'nearfield', task, tier: kind };
 }
 
 function findModel(runtime: OpenAiRuntime, encodedId: string): object {

@@ -5,7 +5,7 @@ import { type Completion, collect } from './completion.ts';
 import { isAbortError, NearfieldError } from './errors.ts';
 import { createMaker, cut, type MadePart, modelOf } from './making.ts';
 import { copyOf } from './messages.ts';
-import { asFetch, createOpenAiHandler } from './openai.ts';
+import { asFetch, createOpenAiHandler, type ServedModel } from './openai.ts';
 import { createRouter, type Router } from './router.ts';
 import { CACHE_TIER, NO_TIER, NO_USAGE, type Run, receiptDraft, startRun, traceOf } from './run.ts';
 import { systemClock } from './tracer.ts';
@@ -72,7 +72,7 @@ export interface Runtime {
   embed(request: EmbedRequest, options?: CallOptions): Promise<EmbedResult>;
   /** OpenAI's wire format inside the page: `new OpenAI({ fetch: runtime.fetch })`. Sends nothing by itself. */
   readonly fetch: (input: Request | URL | string, init?: RequestInit) => Promise<Response>;
-  models(): readonly { readonly id: string; readonly task: string }[];
+  models(): readonly ServedModel[];
   /** Oldest first; they stay on this device. */
   traces(): readonly Trace[];
   receipts(): Promise<readonly Receipt[]>;
@@ -385,8 +385,8 @@ function nothingKept(): NearfieldError {
   );
 }
 
-function modelsOf({ embedder, tiers }: RuntimeOptions): readonly { id: string; task: string }[] {
-  const chat = tiers.map((tier) => ({ id: tier.id, task: 'generate' }));
+function modelsOf({ embedder, tiers }: RuntimeOptions): readonly ServedModel[] {
+  const chat = tiers.map(({ id, kind }) => ({ id, task: 'generate', kind }));
   return embedder === undefined ? chat : [{ id: embedder.model, task: 'embed' }, ...chat];
 }
 

@@ -83,12 +83,15 @@ const functionSpec = z.pipe(
   z.transform(compact),
 );
 
-const jsonSchema = z.object({
-  name,
-  description: z.optional(z.string()),
-  schema: z.optional(z.record(z.string(), z.unknown())),
-  strict: z.nullish(z.boolean()),
-});
+const jsonSchema = z.pipe(
+  z.object({
+    name,
+    description: z.nullish(z.string()),
+    schema: z.nullish(z.record(z.string(), z.unknown())),
+    strict: z.nullish(z.boolean()),
+  }),
+  z.transform(compact),
+);
 
 const document = z.object({
   id: z.string().check(z.minLength(1), z.maxLength(512)),
@@ -206,7 +209,7 @@ function header<S extends z.ZodMiniType>(headers: Headers, name: string, schema:
 const FAR: readonly TierKind[] = ['device', 'edge', 'cloud'];
 
 /** Where body and header disagree the nearer one holds: privacy fails closed. */
-function nearer(a: TierKind | undefined, b: TierKind | undefined): TierKind | undefined {
+export function nearer(a: TierKind | undefined, b: TierKind | undefined): TierKind | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return FAR[Math.min(FAR.indexOf(a), FAR.indexOf(b))];
 }

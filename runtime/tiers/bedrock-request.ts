@@ -12,19 +12,24 @@ interface Turn {
   readonly content: Block[];
 }
 
-/** The JSON body of Converse and ConverseStream. @throws invalid-request where Converse has no such shape */
-export function converseBody(request: ChatRequest): object {
+/**
+ * The JSON body of Converse and ConverseStream, for a model of that name.
+ * @throws invalid-request where Converse has no such shape
+ */
+export function converseBody(request: ChatRequest, model = ''): object {
+  const system = systemOf(request).map((text) => ({ text }));
   const messages = turnsOf(request.messages);
-  if (messages.length === 0) {
+  if (messages.length === 0 && system.length === 0) {
     throw new NearfieldError('invalid-request', 'Expected a message with text.', { param: 'messages' });
   }
-  const system = systemOf(request).map((text) => ({ text }));
+  if (messages[0]?.role !== 'user') messages.unshift({ role: 'user', content: [NOTHING_SAID] });
   const stops = request.stop?.filter((stop) => stop !== '') ?? [];
   const inferenceConfig = defined({
     maxTokens: request.max_completion_tokens,
     // OpenAI's goes to 2, Converse's to 1.
     temperature: request.temperature === undefined ? undefined : Math.min(request.temperature, 1),
-    topP: request.top_p,
+    // Claude takes one of the two.
+    topP: /claude/i.test(model) && request.temperature !== undefined ? undefined : request.top_p,
     stopSequences: stops.length === 0 ? undefined : stops,
   });
   return defined({
@@ -36,12 +41,12 @@ export function converseBody(request: ChatRequest): object {
   });
 }
 
-/** The user must speak first; where none did, this says so. */
-const NOBODY_SPOKE: Block = { text: '(The assistant speaks first.)' };
+/** The user must speak first, and where none did this stands for it. */
+const NOTHING_SAID: Block = { text: '(Nothing was said yet.)' };
 
 /**
- * Roles must alternate, beginning with the user's, and blank text is refused, as is blank space at the end of a
- * beginning that the model is to go on with. So neighbours merge and blanks go.
+ * Roles must alternate and blank text is refused, as is blank space at the end of a beginning that the model is to
+ * go on with. So neighbours merge and blanks go.
  */
 function turnsOf(messages: readonly ChatMessage[]): Turn[] {
   const turns: Turn[] = [];
@@ -53,7 +58,6 @@ function turnsOf(messages: readonly ChatMessage[]): Turn[] {
     if (last?.role === role) last.content.push(...content);
     else if (content.length > 0) turns.push({ role, content });
   });
-  if (turns[0]?.role === 'assistant') turns.unshift({ role: 'user', content: [NOBODY_SPOKE] });
   const end = turns.at(-1);
   const said = end?.role === 'assistant' ? end.content.at(-1)?.text : undefined;
   if (typeof said === 'string') end!.content.splice(-1, 1, { text: said.trimEnd() });

@@ -39,7 +39,7 @@ export function createBedrockTier(options: BedrockTierOptions): Tier {
     context: TierContext,
     signal: AbortSignal,
   ): AsyncGenerator<TierPart, void, void> {
-    const body = JSON.stringify(converseBody(request));
+    const body = JSON.stringify(converseBody(request, model));
     const { method, headers } = await new AwsV4Signer({
       ...(await options.credentials()),
       method: 'POST',

@@ -229,7 +229,7 @@ function usageOf(request: ConverseRequest, answer: string): object {
 }
 
 /** What Bedrock's own validation would say of this request, or undefined. */
-export function validationErrorOf(request: ConverseRequest): string | undefined {
+export function validationErrorOf(request: ConverseRequest, modelId = ''): string | undefined {
   const { messages } = request;
   if (!Array.isArray(messages) || messages.length === 0) return 'messages must not be empty';
   if (messages[0].role !== 'user') return 'A conversation must start with a user message.';
@@ -245,15 +245,20 @@ export function validationErrorOf(request: ConverseRequest): string | undefined 
   const last = messages.at(-1)!;
   if (last.role === 'assistant' && /\s$/.test(last.content.at(-1)?.text ?? ''))
     return 'final assistant content cannot end with trailing whitespace';
-  return inferenceErrorOf(request.inferenceConfig) ?? toolErrorOf(request.toolConfig);
+  return inferenceErrorOf(request.inferenceConfig, modelId) ?? toolErrorOf(request.toolConfig);
 }
 
-function inferenceErrorOf(config: ConverseRequest['inferenceConfig'] = {}): string | undefined {
+function inferenceErrorOf(
+  config: ConverseRequest['inferenceConfig'] = {},
+  modelId: string,
+): string | undefined {
   const { temperature = 0, stopSequences = [] } = config as {
     temperature?: number;
     stopSequences?: string[];
   };
   if (temperature > 1) return "Value at 'inferenceConfig.temperature' must be less than or equal to 1";
+  if (/claude/.test(modelId) && 'temperature' in config && 'topP' in config)
+    return '`temperature` and `top_p` cannot both be specified for this model.';
   if (stopSequences.includes(''))
     return "Value at 'inferenceConfig.stopSequences' must have length at least 1";
   return undefined;

@@ -94,7 +94,7 @@ export async function startBedrockEmulator(options: BedrockEmulatorOptions = {})
     if (match === null || method !== 'POST') return sendError(response, 404, 'UnknownOperationException');
     if (signature !== 'valid') return sendError(response, 403, signature);
     const request = parseBody(record.body);
-    const invalid = request === undefined ? 'not JSON' : validationErrorOf(request);
+    const invalid = request === undefined ? 'not JSON' : validationErrorOf(request, modelId);
     if (request === undefined || invalid !== undefined) {
       return sendError(response, 400, 'ValidationException', { message: invalid });
     }
