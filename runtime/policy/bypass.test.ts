@@ -72,6 +72,54 @@ describe('what is read is what leaves', () => {
   });
 });
 
+describe('a value over two texts', () => {
+  const user = (content: string) => ({ role: 'user', content });
+  it.each([
+    ['messages', { messages: [user('my card is 4111 1111'), user('1111 1111 exp 12/30')] }],
+    [
+      'messages with an answer between',
+      {
+        messages: [
+          user('IBAN ES91 2100 0418'),
+          { role: 'assistant', content: 'Go on.' },
+          user('4502 0005 1332'),
+        ],
+      },
+    ],
+    [
+      'pieces of a document',
+      {
+        ...ask('Compare.'),
+        documents: [
+          { id: 'a', text: 'The key is ghp_0123456789abcdef' },
+          { id: 'b', text: 'ghijABCDEFGHIJ012345. It is old.' },
+        ],
+      },
+    ],
+  ])('%s', async (_name, request) => {
+    expect(await wireOf(request)).toBeUndefined();
+  });
+
+  it('is hidden on both sides', async () => {
+    const request = { messages: [user('write to ana.maria@exam'), user('ple.com tonight')] };
+    expect(await wireOf(request)).not.toMatch(/ana\.maria|ple\.com/);
+  });
+
+  it('and texts that only follow one another stay as they are', async () => {
+    const texts = [
+      'Send 4111 units',
+      '1111 of them today',
+      'to Ana',
+      'Lisbon in 2024',
+      '2025 is fine',
+      'see a.example',
+    ];
+    const request = { messages: texts.map(user) };
+    const wire = await wireOf(request);
+    for (const text of ['4111 units', '1111 of them', '2025 is fine']) expect(wire).toContain(text);
+  });
+});
+
 describe('text as people paste it', () => {
   it.each([
     ['an HTML tag with attributes', 'ana<span class="at">@</span>example.com', 'ana', 'example.com'],
@@ -87,6 +135,31 @@ describe('text as people paste it', () => {
   ])('%s', async (_name, text, ...needles) => {
     const wire = (await wireOf(ask(text))) ?? '';
     for (const needle of needles) expect(wire).not.toContain(needle);
+  });
+
+  it('a value of another text beside a short one of this', async () => {
+    const messages = ['call 5550142 today', 'Ana: 5550142?'].map((content) => ({
+      role: 'user' as const,
+      content,
+    }));
+    expect(JSON.stringify((await redact({ messages })).request)).not.toMatch(/5550142|Ana/);
+  });
+
+  it('a name again in other letters, and a number in small ones', async () => {
+    const said = 'My name is José Quispe, passport number XK1234567.';
+    const again = 'jose quispe and JOSÉ QUISPE, document xk1234567';
+    const request = { messages: [said, again].map((content) => ({ role: 'user' as const, content })) };
+    const document: PolicyDocument = { ...PRESETS.open, base: { ...PRESETS.open.base, redact: ['cloud'] } };
+    const wire = JSON.stringify((await redact(request, createPolicy(document))).request);
+    expect(wire).not.toMatch(/quispe|jos[eé]|xk1234567/i);
+  });
+
+  it.each(['CV_Maria_Garcia.pdf', 'scan of Contrato_João_Souza_2024.docx'])('a name in %s', async (title) => {
+    const wire = await wireOf({ ...ask('Compare.'), documents: [{ id: 'd', title, text: 'Tulips.' }] });
+    expect(wire).not.toMatch(/Maria|Garcia|João|Souza/);
+    expect(await wireOf(ask('const MAX_Size = Http_Client.Read_Only'))).toContain(
+      'MAX_Size = Http_Client.Read_Only',
+    );
   });
 
   it.each(['&valueOf;', '&toString;', '&valueOf '])(
@@ -179,5 +252,17 @@ describe('the way back', () => {
       expect(part.passages[0]?.text).toBe(document.text);
       expect(JSON.stringify(part.passages[1])).not.toContain('ana@example.com');
     }
+  });
+});
+
+it('keeps the arguments of a call JSON, whatever in them is hidden', async () => {
+  const given = '{"phone":4155552671,"all":[4155552671, "ana@example.com"],"n":2}';
+  const call = { id: 'c', type: 'function', function: { name: 'f', arguments: given } } as const;
+  const redacted = await redact({ messages: [{ role: 'assistant', content: null, tool_calls: [call] }] });
+  const sent = redacted.request.messages[0]!.tool_calls![0]!.function.arguments;
+  expect(JSON.parse(sent)).toMatchObject({
+    phone: expect.stringMatching(/^\[PHONE_1_/),
+    all: [expect.stringMatching(/^\[PHONE_1_/), expect.stringMatching(/^\[EMAIL_1_/)],
+    n: 2,
   });
 });

@@ -7,9 +7,10 @@ import type { TextOrigin } from './document.ts';
 
 /**
  * How a text may be replaced. `identifier`: upstreams accept [A-Za-z0-9_-] only. `participant`: a
- * person's name for themselves, personal by definition. `local`: never leaves as it is.
+ * person's name for themselves, personal by definition. `local`: never leaves as it is. `arguments`: JSON,
+ * and JSON it must stay.
  */
-export type FieldKind = 'text' | 'identifier' | 'participant' | 'local';
+export type FieldKind = 'text' | 'identifier' | 'participant' | 'local' | 'arguments';
 
 export interface Field {
   readonly text: string;
@@ -17,10 +18,12 @@ export interface Field {
   readonly origin: TextOrigin;
   /** The key a value of plain JSON stands under: `hunter2` says nothing, `password` beside it does. */
   readonly label?: string | undefined;
+  /** A message's or a document's own words, which may go on in the next. */
+  readonly flows?: boolean | undefined;
 }
 
 /** `count`: a number or a flag that stays here or goes on within known bounds, so no text can hide in it. */
-type Leaf = FieldKind | 'json' | 'parts' | 'scalar' | 'count';
+type Leaf = FieldKind | 'flow' | 'json' | 'parts' | 'scalar' | 'count';
 /** One of these words and no other: a free word could be somebody's name. */
 interface OneOf {
   readonly oneOf: readonly string[];
@@ -35,7 +38,7 @@ const FUNCTION_NAME: ObjectShape = { keys: { name: 'identifier' } };
 const MESSAGE: ObjectShape = {
   keys: {
     role: { oneOf: ['system', 'developer', 'user', 'assistant', 'tool'] },
-    content: { either: ['text', 'parts'] },
+    content: { either: ['flow', 'parts'] },
     name: 'participant',
     tool_call_id: 'identifier',
     tool_calls: {
@@ -43,7 +46,7 @@ const MESSAGE: ObjectShape = {
         keys: {
           id: 'identifier',
           type: FUNCTION,
-          function: { keys: { name: 'identifier', arguments: 'text' } },
+          function: { keys: { name: 'identifier', arguments: 'arguments' } },
         },
       },
     },
@@ -96,7 +99,7 @@ const REQUEST: ObjectShape = {
     cacheControl: {
       keys: { maxAgeMs: 'count', maxStaleMs: 'count', minFreshMs: 'count', onlyIfCached: 'count' },
     },
-    documents: { list: { keys: { id: 'text', title: 'text', text: 'text' } } },
+    documents: { list: { keys: { id: 'text', title: 'text', text: 'flow' } } },
     metadata: 'json',
   },
 };
@@ -148,7 +151,8 @@ function rewrite(walk: Walk, value: unknown, shape: Shape, depth: number): unkno
   if (shape === 'count') return isCount(value) ? value : doubt(walk, 'unreadable-content');
   if (shape === 'parts') return rewriteParts(walk, value);
   if (typeof shape === 'string') {
-    return typeof value === 'string' ? visit(walk, value, shape) : doubt(walk, 'unreadable-content');
+    if (typeof value !== 'string') return doubt(walk, 'unreadable-content');
+    return shape === 'flow' ? visit(walk, value, 'text', { flows: true }) : visit(walk, value, shape);
   }
   if ('oneOf' in shape) {
     return shape.oneOf.includes(value as string) ? value : doubt(walk, 'unreadable-content');
@@ -198,13 +202,15 @@ function rewriteParts(walk: Walk, value: unknown): unknown {
     if (part.type !== 'text') return doubt(walk, 'unreadable-content');
     texts.push(part.text);
   }
-  return texts.length === 0 ? [] : [{ type: 'text', text: visit(walk, texts.join(''), 'text') }];
+  return texts.length === 0
+    ? []
+    : [{ type: 'text', text: visit(walk, texts.join(''), 'text', { flows: true }) }];
 }
 
 /** Keys are texts too, and long numbers are looked at as text: a card number needs no quotes. */
 function rewriteJson(walk: Walk, value: unknown, depth: number, label?: string): unknown {
   if (depth > MAX_DEPTH || walk.fields > MAX_FIELDS) return doubt(walk, 'too-large');
-  if (typeof value === 'string') return visit(walk, value, 'text', label);
+  if (typeof value === 'string') return visit(walk, value, 'text', { label });
   if (typeof value === 'number') return rewriteScalar(walk, value, label);
   if (typeof value === 'boolean' || value === null || value === undefined) return value;
   if (Array.isArray(value)) return value.map((item) => rewriteJson(walk, item, depth + 1, label));
@@ -220,7 +226,7 @@ function rewriteScalar(walk: Walk, value: unknown, label?: string): unknown {
   if (typeof value === 'boolean') return value;
   if (typeof value !== 'number' || !Number.isFinite(value)) return doubt(walk, 'unreadable-content');
   const text = String(value);
-  const replaced = visit(walk, text, 'text', label);
+  const replaced = visit(walk, text, 'text', { label });
   return replaced === text ? value : replaced;
 }
 
@@ -228,9 +234,9 @@ function isCount(value: unknown): value is number | boolean {
   return typeof value === 'boolean' || (typeof value === 'number' && value >= 0);
 }
 
-function visit(walk: Walk, text: string, kind: FieldKind, label?: string): string {
+function visit(walk: Walk, text: string, kind: FieldKind, more: Pick<Field, 'label' | 'flows'> = {}): string {
   walk.fields += 1;
-  return walk.replace({ text, kind, origin: walk.origin, label });
+  return walk.replace({ text, kind, origin: walk.origin, ...more });
 }
 
 function doubt(walk: Walk, why: Uncertainty): undefined {

@@ -16,6 +16,7 @@ import {
   closedUpView,
   joinedViews,
   rot13View,
+  spacedNamesView,
   spelledView,
   unmarkedView,
   unquotedView,
@@ -34,6 +35,8 @@ const MAX_DEPTH = 3;
 const MAX_GROWTH = 16;
 
 const SHORT = 512;
+/** The pattern detector's id. */
+export const PATTERNS = 'pattern';
 
 interface Scan {
   readonly options: PatternOptions;
@@ -45,7 +48,7 @@ interface Scan {
 /** Patterns with check digits over every readable form of a text. No network, no model. */
 export function createPatternDetector(options: PatternOptions = {}): Detector {
   return {
-    id: 'pattern',
+    id: PATTERNS,
     detect(text) {
       const budget = text.length * MAX_GROWTH + 4096;
       const scan: Scan = { options, spans: [], compressed: [], budget };
@@ -104,6 +107,8 @@ function readTurned(scan: Scan, plain: View, finds: readonly Find[]): void {
   if (closed) keep(scan, closed, findAll(closed.text, scan.options));
   const unquoted = unquotedView(plain);
   if (unquoted) keep(scan, unquoted, findAll(unquoted.text, scan.options));
+  const spaced = spacedNamesView(plain);
+  if (spaced) keep(scan, spaced, findFileNames(spaced.text));
   const unmarked = unmarkedView(plain);
   if (unmarked) keep(scan, unmarked, findSure(unmarked.text, true));
   const turned = rot13View(plain);
@@ -138,6 +143,14 @@ function findSure(text: string, numbers: boolean): Find[] {
   ];
   if (numbers) finds.push(...findNumbers(text, true));
   return finds.filter((find) => find.score >= 0.9);
+}
+
+/** People in the names of files; `MAX_Size` is code. */
+function findFileNames(text: string): Find[] {
+  const finds = findContext(text, false);
+  return finds.filter(
+    ({ type, start }) => type === 'person' && /^[A-Z][a-z]/.test(text.slice(start, start + 2)),
+  );
 }
 
 /** Seven digits said in words are meant to be written down, whatever they are. */

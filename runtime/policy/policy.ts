@@ -9,7 +9,7 @@ import { type Detector, detectAll, uncertaintyOf } from './detector.ts';
 import { type PolicyDocument, type PresetName, readPolicyDocument } from './document.ts';
 import { type Field, rewriteRequest } from './fields.ts';
 import { detectLabelled } from './labels.ts';
-import { createPatternDetector } from './patterns.ts';
+import { createPatternDetector, PATTERNS } from './patterns.ts';
 import {
   createPlaceholderSession,
   cryptoRandom,
@@ -18,6 +18,7 @@ import {
 } from './placeholders.ts';
 import { type Redaction, redactRequest } from './redact.ts';
 import { restoreParts } from './restore.ts';
+import { detectSeams } from './seams.ts';
 import { mergeSpans } from './spans.ts';
 
 export interface PolicyOptions {
@@ -112,9 +113,10 @@ async function inspect(
   if (!(length <= options.maxLength)) return { ...inspected, uncertain: 'too-large' };
   try {
     const { signal } = input;
-    const detect = (texts: readonly string[]) =>
-      detectAll(options.detectors, texts, { ...options, signal, now: options.now });
-    const found = await detectLabelled(fields, detect);
+    const detectBy = (detectors: readonly Detector[]) => (texts: readonly string[]) =>
+      detectAll(detectors, texts, { ...options, signal, now: options.now });
+    const found = await detectLabelled(fields, detectBy(options.detectors));
+    await detectSeams(fields, found, detectBy(options.detectors.filter(({ id }) => id === PATTERNS)));
     return { ...inspected, spans: merge(fields, found, options.rules), uncertain: read.uncertain };
   } catch (error) {
     if (isAbortError(error) && input.signal?.aborted) throw error;

@@ -54,7 +54,13 @@ export function redactRequest(
     at += 1;
     if (field.kind === 'local') return options.session.pseudonym(field.text);
     const bare = field.kind === 'identifier' || field.kind === 'participant';
-    const done = redactText(field.text, own, bare, options.session, bare ? names : table);
+    const done = (field.kind === 'arguments' ? redactJson : redactText)(
+      field.text,
+      own,
+      bare,
+      options.session,
+      bare ? names : table,
+    );
     for (const span of own) types.push(span.type);
     if (field.origin === 'document' && done.segments.length > 0) segments.set(done.text, done.segments);
     return done.text;
@@ -81,13 +87,29 @@ function spread(
       if (value.length >= 4 && values.size < MAX_SPREAD) values.set(value, span);
     }
   }
+  const loose = new Map(
+    Array.from(values, ([value, span]): [string, Span] => [plainLetters(value), span]).filter(([value]) =>
+      LOOSE.test(value),
+    ),
+  );
   return secretive.map((list, at) => {
-    const more = occurrences(texts[at]!, values);
-    return more.length <= list.length ? list : mergeSpans([...list, ...more], options.sensitivityOf);
+    const text = texts[at]!;
+    const more = occurrences(text, values);
+    if (loose.size > 0) more.push(...occurrences(plainLetters(text), loose));
+    return more.length === 0 ? list : mergeSpans([...list, ...more], options.sensitivityOf);
   });
 }
 
 const WORD = /[\p{L}\p{N}]/u;
+/** Two words, or a word with digits, are nobody else's in other letters; a single word may be an ordinary one. */
+const LOOSE = /\p{L}[^\p{L}]+\p{L}|\p{L}\d|\d\p{L}/u;
+
+/** In small letters without accents, each where it stood; as it is where that moves one. */
+function plainLetters(text: string): string {
+  const small = text.toLowerCase();
+  if (small.length !== text.length) return text;
+  return small.replaceAll(/[\u00c0-\u024f]/g, (letter) => letter.normalize('NFD').charAt(0));
+}
 
 function occurrences(text: string, values: ReadonlyMap<string, Span>): Span[] {
   const found: Span[] = [];
@@ -102,13 +124,41 @@ function occurrences(text: string, values: ReadonlyMap<string, Span>): Span[] {
   return found;
 }
 
-function redactText(
+type RedactArguments = [
   text: string,
   spans: readonly Span[],
   bare: boolean,
   session: PlaceholderSession,
   table: Map<string, string>,
-): { readonly text: string; readonly segments: readonly Segment[] } {
+];
+
+interface RedactedText {
+  readonly text: string;
+  readonly segments: readonly Segment[];
+}
+
+/** A number among arguments has no quotes, and a placeholder in its place needs them. */
+function redactJson(...args: RedactArguments): RedactedText {
+  const plain = redactText(...args);
+  if (plain.segments.length === 0 || isJson(plain.text) || !isJson(args[0])) return plain;
+  const quoted = redactText(...args, true);
+  return isJson(quoted.text) ? quoted : plain;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const NUMBER = /^-?\d[\d.eE+-]*$/;
+
+function redactText(
+  ...[text, spans, bare, session, table, quoteNumbers = false]: [...RedactArguments, quoteNumbers?: boolean]
+): RedactedText {
   const escaped = session.lookAlikes(text).filter((range) => spans.every((span) => apart(span, range)));
   if (spans.length === 0 && escaped.length === 0) return { text, segments: [] };
   const cuts = [...spans, ...escaped.map((range) => ({ ...range, type: 'literal' as const }))];
@@ -120,17 +170,26 @@ function redactText(
     const value = text.slice(cut.start, cut.end);
     const placeholder = session.placeholder(cut.type, value, bare);
     made += text.slice(from, cut.start);
+    const quote = quoteNumbers && NUMBER.test(value) && isBare(text, cut) ? '"' : '';
+    made += quote;
     segments.push({
       start: made.length,
       end: made.length + placeholder.length,
       originalStart: cut.start,
       originalEnd: cut.end,
     });
-    made += placeholder;
+    made += placeholder + quote;
     table.set(placeholder, value);
     from = cut.end;
   }
   return { text: made + text.slice(from), segments };
+}
+
+/** Between JSON's own signs. */
+function isBare(text: string, { start, end }: { start: number; end: number }): boolean {
+  return (
+    /[:[,]\s*$/.test(text.slice(Math.max(0, start - 8), start)) && /^\s*[,\]}]/.test(text.slice(end, end + 8))
+  );
 }
 
 function apart(a: { start: number; end: number }, b: { start: number; end: number }): boolean {

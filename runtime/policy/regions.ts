@@ -10,6 +10,10 @@ const MAX_RUN = 4096;
 const URL_START =
   /[a-z][a-z0-9+.-]{0,30}:\/\/|^[("'<[]{0,3}\/\/|www\.|(?:mailto|tel|sms|data|javascript|blob|file):|\]\(|(?:href|src|srcset|url|action|poster|background|cite|ping)\s?[=(]|[\p{L}\p{N}-]\.\p{L}{2,24}[/?#:]/iu;
 
+/** What a quotation begins with that is one URL to its end, blanks and all: browsers take them for part of it. */
+const QUOTED_URL = /^(?:[a-z][a-z0-9+.-]{0,30}:)?\/\//i;
+const HEAD_LENGTH = 40;
+
 export interface RegionTracker {
   /** Advances over text of the answer. */
   observe(text: string): void;
@@ -29,6 +33,9 @@ export function createRegionTracker(): RegionTracker {
   let destination = false;
   let tag = false;
   let quote = '';
+  let quotation = '';
+  let head = '';
+  let quotedUrl = false;
 
   const endTicks = () => {
     if (ticks === 0) return;
@@ -49,7 +56,21 @@ export function createRegionTracker(): RegionTracker {
     if (quote === '') tag = false;
   };
 
+  /** Outside tags: a stylesheet's `url("…")`, or an attribute whose tag a blank line hid. */
+  const quotations = (c: string, before: string) => {
+    if (quotedUrl) {
+      if (c === quotation) quotedUrl = false;
+    } else if ((c === '"' || c === "'") && !/[\p{L}\p{N}]/u.test(before)) {
+      quotation = c;
+      head = '';
+    } else if (quotation !== '' && head.length < HEAD_LENGTH && (head !== '' || c.trim() !== '')) {
+      head += c;
+      quotedUrl = QUOTED_URL.test(head);
+    }
+  };
+
   const markup = (c: string, before: string) => {
+    if (!tag) quotations(c, before);
     if (tag) {
       if (quote !== '') quote = c === quote ? '' : quote;
       else if ((c === '"' || c === "'") && before === '=') quote = c;
@@ -84,13 +105,14 @@ export function createRegionTracker(): RegionTracker {
       for (let at = 0; at < text.length; at += 1) {
         const c = text.charAt(at);
         step(c, before);
-        if (c !== ' ' || before !== '=') before = c;
+        // HTML allows blanks of any kind between an attribute's sign and its quote.
+        if (before !== '=' || !/\s/.test(c)) before = c;
       }
     },
     region() {
       endTicks();
       if (fence || inlineTicks > 0) return 'code';
-      if (tag || destination || run.length >= MAX_RUN || URL_START.test(run)) return 'url';
+      if (tag || destination || quotedUrl || run.length >= MAX_RUN || URL_START.test(run)) return 'url';
       return 'prose';
     },
   };

@@ -57,6 +57,13 @@ export function unmarkedView(view: View): View | undefined {
   return MARK_HINT.test(view.text) ? replaceView(view, MARK, () => '') : undefined;
 }
 
+const FILE_NAME_GAP = /(?<=[A-Za-z])_(?=[A-Z][a-z])/g;
+
+/** `CV_Maria_Garcia.pdf`: files are named so after people. */
+export function spacedNamesView(view: View): View | undefined {
+  return view.text.includes('_') ? replaceView(view, FILE_NAME_GAP, () => ' ') : undefined;
+}
+
 const QUOTED_LINE = /\r?\n[ \t>]{1,12}/g;
 
 /** A quoted mail without the marks that begin its lines: a number may go on in the next. */
