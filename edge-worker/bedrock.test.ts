@@ -162,10 +162,11 @@ describe('failures', () => {
     await expect(failed).rejects.not.toThrow(message);
   });
 
-  it('tell another refusal as one, and a broken-off tool call as no answer', async () => {
+  it('tell another refusal as one that no client asks again, and a broken-off tool call as no answer', async () => {
     const message = 'The provided model identifier is invalid.';
     const refused = ask({}, { kind: 'error', status: 400, type: 'ValidationException', message });
-    await expect(refused).rejects.toMatchObject({ status: 502, code: 'upstream-rejected' });
+    await expect(refused).rejects.toMatchObject({ status: 400, code: 'upstream-rejected' });
+    await expect(refused).rejects.not.toThrow(message);
     const malformed = ask({}, { kind: 'text', deltas: ['Hm'], stopReason: 'malformed_tool_use' });
     await expect(malformed).rejects.toMatchObject({ status: 502, code: 'upstream-cut' });
   });

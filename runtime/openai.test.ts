@@ -502,6 +502,19 @@ describe('requests', () => {
     }
   });
 
+  it('refuses a body in another encoding than UTF-8: a name half read is a name not found', async () => {
+    const { handler, seen } = setup();
+    const body = Buffer.from(
+      JSON.stringify({ messages: [{ role: 'user', content: 'José García' }] }),
+      'latin1',
+    );
+    const url = 'https://nearfield.invalid/v1/chat/completions';
+    const response = await handler(new Request(url, { method: 'POST', body }));
+    expect(response.status).toBe(400);
+    expect(await response.text()).toMatch(/UTF-8/);
+    expect(seen.request).toBeUndefined();
+  });
+
   it('bounds the body, declared or not', async () => {
     const { post, handler } = setup(undefined, { maxBodyBytes: 100 });
     expect((await post({ messages, user: 'x'.repeat(100) })).status).toBe(413);
@@ -528,6 +541,11 @@ describe('embeddings through the OpenAI SDK', () => {
     const { client } = setup();
     const { data } = await client.embeddings.create({ model: 'any', input: 'a', encoding_format: 'float' });
     expect(data[0]?.embedding[1]).toBe(Math.fround(0.8));
+  });
+
+  it('names what it does not use', async () => {
+    const response = await setup().post({ input: 'a', user: 'ann', truncate: true }, {}, '/embeddings');
+    expect(response.headers.get('nearfield-ignored')).toBe('user, truncate');
   });
 
   it('shortens to fewer dimensions and makes them unit length', async () => {
@@ -594,6 +612,8 @@ describe('models and the rest', () => {
     ['unauthorized', 401, 'authentication_error'],
     ['rate-limited', 429, 'rate_limit_error'],
     ['context-overflow', 400, 'invalid_request_error'],
+    // Clients that know no x-should-retry ask again after any 5xx, and each time the request would leave.
+    ['upstream-rejected', 400, 'invalid_request_error'],
     ['upstream-unavailable', 502, 'api_error'],
     ['upstream-timeout', 504, 'api_error'],
     ['queue-full', 503, 'api_error'],

@@ -5,7 +5,7 @@ import { NearfieldError } from '../errors.ts';
 
 /** Reads and parses a JSON object. @throws payload-too-large, invalid-request */
 export async function readJson(request: Request, maxBytes: number): Promise<Record<string, unknown>> {
-  const text = new TextDecoder().decode(await readBytes(request, maxBytes));
+  const text = utf8(await readBytes(request, maxBytes));
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -17,6 +17,21 @@ export async function readJson(request: Request, maxBytes: number): Promise<Reco
     throw new NearfieldError('invalid-request', 'Expected a JSON object as the body.');
   }
   return value as Record<string, unknown>;
+}
+
+/** Strictly: a name of which a letter was replaced is one that the policy may not find. Source: RFC 8259, 8.1. */
+function utf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new NearfieldError('invalid-request', 'Expected the body in UTF-8.');
+  }
+}
+
+/** Names the fields of a body that a schema has no use for; a name is the caller's own text, so harmless ones only. */
+export function ignoredHeader(ignored: readonly string[]): Record<string, string> {
+  const named = ignored.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 20);
+  return named.length === 0 ? {} : { 'nearfield-ignored': named.join(', ') };
 }
 
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {

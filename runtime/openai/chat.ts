@@ -2,7 +2,7 @@
 // (tier, cache, timings, receipt, sources) ride in a `nearfield` field that other clients overlook.
 import { isNearfieldError, NearfieldError } from '../errors.ts';
 import type { ChatRequest, Passage, ResponseEnd, StreamPart, Usage } from '../types.ts';
-import { readJson } from './body.ts';
+import { ignoredHeader, readJson } from './body.ts';
 import { cacheHeadersOf } from './cache-headers.ts';
 import { type ChatCall, chatCallOf } from './chat-request.ts';
 import { errorResponse, openAiErrorOf } from './errors.ts';
@@ -86,13 +86,11 @@ async function beginning(
 }
 
 function headersOf(start: Start, call: ChatCall): Record<string, string> {
-  // A field's name is the caller's own text: only harmless ones fit in a header.
-  const ignored = call.ignored.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 20);
   return {
     'cache-control': 'no-store',
     ...cacheHeadersOf(start.cacheReport ?? { status: start.cache, reason: '' }),
     'nearfield-tier': start.tier.kind,
-    ...(ignored.length > 0 && { 'nearfield-ignored': ignored.join(', ') }),
+    ...ignoredHeader(call.ignored),
   };
 }
 

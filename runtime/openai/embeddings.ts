@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import { NearfieldError } from '../errors.ts';
 import type { EmbedRequest, EmbedResult } from '../types.ts';
-import { parse, readJson } from './body.ts';
+import { ignoredHeader, parse, readJson } from './body.ts';
 
 // OpenAI's own limit on inputs a request.
 const MAX_INPUTS = 2048;
@@ -31,7 +31,8 @@ export async function embeddingsResponse(
   http: Request,
   maxBodyBytes: number,
 ): Promise<Response> {
-  const body = parse(embedBody, await readJson(http, maxBodyBytes));
+  const raw = await readJson(http, maxBodyBytes);
+  const body = parse(embedBody, raw);
   const model = body.model ?? undefined;
   const result = await embed({ input: body.input, model, signal: http.signal }, { signal: http.signal });
   const encode = body.encoding_format === 'base64' ? toBase64 : (vector: Float32Array) => [...vector];
@@ -40,10 +41,11 @@ export async function embeddingsResponse(
     index,
     embedding: encode(shorten(vector, body.dimensions ?? vector.length)),
   }));
+  const ignored = Object.keys(raw).filter((name) => !(name in embedBody.shape));
   const usage = { prompt_tokens: result.tokens, total_tokens: result.tokens };
   return Response.json(
     { object: 'list', data, model: result.model, usage, nearfield: { backend: result.backend } },
-    { headers: { 'cache-control': 'no-store' } },
+    { headers: { 'cache-control': 'no-store', ...ignoredHeader(ignored) } },
   );
 }
 

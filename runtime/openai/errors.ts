@@ -46,7 +46,8 @@ const TABLE: Readonly<Record<ErrorCode, Row>> = {
   'upstream-timeout': { status: 504, type: 'api_error' },
   'upstream-unavailable': { status: 502, type: 'api_error' },
   'upstream-throttled': { status: 429, type: 'rate_limit_error' },
-  'upstream-rejected': { status: 502, type: 'api_error' },
+  // No 5xx: many clients ask again after one whatever x-should-retry says, and each time the request would leave.
+  'upstream-rejected': { status: 400, type: 'invalid_request_error' },
   'upstream-cut': { status: 502, type: 'api_error' },
   unauthorized: { status: 401, type: 'authentication_error', code: 'invalid_api_key' },
   'rate-limited': { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded' },
