@@ -76,14 +76,20 @@ function blocksOf(message: ChatMessage, index: number): Block[] {
   return [...(text.trim() === '' ? [] : [{ text }]), ...calls];
 }
 
-function parseArguments(json: string, path: string): unknown {
+/** Converse takes nothing but an object here. */
+function parseArguments(json: string, path: string): object {
+  const param = `${path}.function.arguments`;
+  // The parser's own message quotes the arguments.
+  const refusal = new NearfieldError('invalid-request', `${param}: expected a JSON object.`, { param });
+  if (json.trim() === '') return {};
+  let value: unknown;
   try {
-    return json.trim() === '' ? {} : JSON.parse(json);
+    value = JSON.parse(json);
   } catch {
-    // The parser's message quotes the arguments.
-    const param = `${path}.function.arguments`;
-    throw new NearfieldError('invalid-request', `${param}: expected JSON.`, { param });
+    throw refusal;
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusal;
+  return value;
 }
 
 function systemOf(request: ChatRequest): string[] {

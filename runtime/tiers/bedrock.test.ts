@@ -369,8 +369,13 @@ describe('the body', () => {
     const broken = { ...call, function: { name: 'f', arguments: '{"ssn": 078-05-1120' } };
     const messages = [user, { role: 'assistant' as const, content: null, tool_calls: [broken] }];
     expect(() => converseBody({ messages })).toThrow(
-      /messages\.1\.tool_calls\.0\.function\.arguments: expected JSON/,
+      /messages\.1\.tool_calls\.0\.function\.arguments: expected a JSON object/,
     );
     expect(() => converseBody({ messages })).not.toThrow(/078/);
+    for (const json of ['[1]', '"x"', 'null', '4']) {
+      const odd = { ...call, function: { name: 'f', arguments: json } };
+      const turn = { role: 'assistant' as const, content: null, tool_calls: [odd] };
+      expect(() => converseBody({ messages: [user, turn] })).toThrow(/arguments: expected a JSON object/);
+    }
   });
 });
