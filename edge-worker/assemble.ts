@@ -17,6 +17,7 @@ import { createBedrockTier } from 'nearfield/tiers/bedrock';
 import { createDeviceTier, type LocalGenerator } from 'nearfield/tiers/device';
 import { createApp, type EdgeApp } from './app.ts';
 import { type AuditLog, createMemoryAuditLog } from './audit.ts';
+import { scopeOf } from './caller.ts';
 import { openDatabase } from './db/database.ts';
 import type { BedrockSettings, EdgeSettings } from './env.ts';
 import { createRecentReceiptStore } from './recent-receipts.ts';
@@ -49,6 +50,8 @@ export interface Edge {
   readonly audit: AuditLog;
   /** Oldest first. */
   receipts(): Promise<readonly Receipt[]>;
+  /** Erases what is kept for one of a tenant's scopes or users; default: for those it did not name. */
+  erase(tenant: string, scope?: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -117,6 +120,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     app,
     audit,
     receipts: () => runtime.receipts(),
+    erase: async (tenant, scope) => await runtime.erase(scopeOf(tenant, { scope })),
     async close() {
       await runtime.close();
       await parts.tagger?.dispose();

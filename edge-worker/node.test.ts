@@ -111,6 +111,9 @@ describe('the OpenAI SDK, unchanged', () => {
     expect((await ask('one')).nearfield.cache.status).toBe('miss');
     expect((await ask('one')).nearfield.cache.status).toBe('hit');
     expect((await ask('two')).nearfield.cache.status).toBe('miss');
+    expect(await running!.edge.erase('acme', 'one')).toBe(1);
+    expect((await ask('one')).nearfield.cache.status).toBe('miss');
+    expect((await ask('two')).nearfield.cache.status).toBe('hit');
   });
 });
 

@@ -129,6 +129,22 @@ describe('while a request is on its way', () => {
   });
 });
 
+describe('erasing a person', () => {
+  it('takes answers and placeholders, of that person alone', async () => {
+    const { runtime, cache, edge } = build();
+    const asked = ask('Write to eve@example.com');
+    for (const user of ['ann', 'bob']) await runtime.complete({ ...asked, user });
+    expect(await runtime.erase('ann')).toBe(1);
+    expect(await cache.exportScope('ann')).toEqual([]);
+    expect(await cache.exportScope('bob')).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    for (const user of ['ann', 'bob']) await runtime.complete({ ...asked, user, cache: 'refresh' });
+    const [ann, bob, annAgain, bobAgain] = edge.calls.map(({ request }) => request.messages[0]?.content);
+    expect(bobAgain).toBe(bob);
+    expect(annAgain).not.toBe(ann);
+  });
+});
+
 describe('between people', () => {
   it('two users share no answer and no placeholder, where only `user` tells them apart', async () => {
     const { runtime, cache, edge } = build();

@@ -78,6 +78,11 @@ export interface Runtime {
   receipts(): Promise<readonly Receipt[]>;
   /** Tells the cache that a replayed answer was right or wrong for its question. */
   feedback(entryId: string, verdict: 'right' | 'wrong'): Promise<void>;
+  /**
+   * Erases what is kept for a scope: answers, vectors, what its questions taught, its placeholders. Returns the answers
+   * removed. Receipts and traces stay; they hold no text. @throws storage-failed: what is not gone must be known
+   */
+  erase(scope: string): Promise<number>;
   /** Which tiers the breakers keep closed, in order. */
   readonly router: Router;
   close(): Promise<void>;
@@ -350,6 +355,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     traces: () => [...traces],
     receipts: () => receipts.all(),
     feedback: async (entryId, verdict) => await cache?.feedback(entryId, verdict),
+    async erase(scope) {
+      policy.forget?.(scope);
+      return (await cache?.erase(scope)) ?? 0;
+    },
     router,
     async close() {
       lifetime.abort();

@@ -366,6 +366,8 @@ export interface PolicyInput {
 export interface Policy {
   /** Never throws but AbortError: a failing, slow or uncertain detector ends as a device-only review. */
   review(request: ChatRequest, input: PolicyInput): Promise<PolicyReview>;
+  /** Drops what is remembered for a scope between requests: which placeholder stands for which value. */
+  forget?(scope: string): void;
 }
 
 export interface PolicyReview {

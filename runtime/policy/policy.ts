@@ -52,6 +52,7 @@ export function createPolicy(
   const sessions = createSessions(options.random ?? cryptoRandom);
 
   return {
+    forget: sessions.forget,
     async review(request, input) {
       input.signal?.throwIfAborted();
       let reviewed = request;
@@ -65,7 +66,7 @@ export function createPolicy(
       } catch (error) {
         if (isAbortError(error) && input.signal?.aborted) throw error;
       }
-      return createReview(rules, reviewed, facts, spans, () => sessions(personOf(reviewed) ?? 'default'));
+      return createReview(rules, reviewed, facts, spans, () => sessions.of(personOf(reviewed) ?? 'default'));
     },
   };
 }
@@ -224,13 +225,21 @@ function badInput(request: ChatRequest, input: PolicyInput): Uncertainty | undef
   return TIER_KINDS.has(request.privacy) && TIER_KINDS.has(input.consent) ? undefined : 'unreadable-content';
 }
 
-function createSessions(random: RandomBytes): (scope: string) => PlaceholderSession {
+interface Sessions {
+  of(scope: string): PlaceholderSession;
+  forget(scope: string): void;
+}
+
+function createSessions(random: RandomBytes): Sessions {
   const sessions = new Map<string, PlaceholderSession>();
-  return (scope) => {
-    const session = sessions.get(scope) ?? createPlaceholderSession(random);
-    sessions.delete(scope);
-    sessions.set(scope, session);
-    if (sessions.size > MAX_SESSIONS) sessions.delete(sessions.keys().next().value as string);
-    return session;
+  return {
+    of(scope) {
+      const session = sessions.get(scope) ?? createPlaceholderSession(random);
+      sessions.delete(scope);
+      sessions.set(scope, session);
+      if (sessions.size > MAX_SESSIONS) sessions.delete(sessions.keys().next().value as string);
+      return session;
+    },
+    forget: (scope) => void sessions.delete(scope),
   };
 }
