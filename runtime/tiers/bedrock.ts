@@ -5,7 +5,7 @@ import { NearfieldError } from '../errors.ts';
 import type { ChatRequest, Tier, TierContext, TierPart } from '../types.ts';
 import { codeOfException, framesOf, partsOf } from './bedrock-frames.ts';
 import { converseBody } from './bedrock-request.ts';
-import { chunksOf, refusalOf, runUpstream, textIn } from './upstream.ts';
+import { chunksOf, onlyAskedFor, refusalOf, runUpstream, textIn } from './upstream.ts';
 
 export interface BedrockCredentials {
   readonly accessKeyId: string;
@@ -52,6 +52,7 @@ export function createBedrockTier(options: BedrockTierOptions): Tier {
     const response = await context.fetch(url, { method, headers, body, signal, redirect: 'manual' });
     if (!response.ok) throw await refused(response);
     const parts = partsOf(framesOf(chunksOf(response)), id, model);
+    // Converse has no word for `parallel_tool_calls: false`, and names tools only because the history has calls of them.
     yield* onlyAskedFor(parts, request);
   }
 
@@ -82,28 +83,6 @@ export function createBedrockTier(options: BedrockTierOptions): Tier {
 
 /** Bedrock has no code for it, and each model its own words. */
 const TOO_LONG = /too long|too many input tokens|tokens exceed|maximum context length|expected maxLength/i;
-
-/**
- * Converse has no word for `parallel_tool_calls: false`, nor for tools named only because the history has calls of
- * them. So calls that nobody asked for are left out here, and the others numbered anew.
- */
-async function* onlyAskedFor(
-  parts: AsyncIterable<TierPart>,
-  { tools = [], tool_choice: choice, parallel_tool_calls: parallel }: ChatRequest,
-): AsyncGenerator<TierPart, void, void> {
-  const names = new Set(choice === 'none' ? [] : tools.map((tool) => tool.function.name));
-  const indexes = new Map<number, number>();
-  for await (const part of parts) {
-    if (part.type === 'tool-call-delta') {
-      const isWanted = part.name !== undefined && names.has(part.name);
-      if (isWanted && (parallel !== false || indexes.size === 0)) indexes.set(part.index, indexes.size);
-      const index = indexes.get(part.index);
-      if (index !== undefined) yield { ...part, index };
-    } else if (part.type === 'finish' && part.finishReason === 'tool_calls' && indexes.size === 0) {
-      yield { ...part, finishReason: 'stop' };
-    } else yield part;
-  }
-}
 
 function refusePage(): void {
   if (!('document' in globalThis) && !('DedicatedWorkerGlobalScope' in globalThis)) return;

@@ -287,7 +287,11 @@ describe('edge tier', () => {
         '{"choices":[{"delta":{"role":""},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":4,"completion_tokens":null}}',
       ),
     );
-    const parts = await read(createEdgeTier({ kind: 'cloud', baseUrl: server.url }));
+    const tools: ChatRequest['tools'] = [{ type: 'function', function: { name: 'now' } }];
+    const tier = createEdgeTier({ kind: 'cloud', baseUrl: server.url });
+    const parts = await read(tier, { ...request, tools });
+    expect(await read(tier)).toMatchObject([{ type: 'finish', finishReason: 'stop' }]);
+    expect(await read(tier, { ...request, tools, parallel_tool_calls: false })).toHaveLength(3);
     expect(parts).toMatchObject([
       { index: 0, id: expect.stringMatching(/^call_/), name: 'now', argumentsText: '{"at":' },
       { index: 0, argumentsText: '1}' },
@@ -295,6 +299,26 @@ describe('edge tier', () => {
       { type: 'finish', finishReason: 'tool_calls', usage: { promptTokens: 4, completionTokens: 0 } },
     ]);
     expect(parts[1]).toMatchObject({ id: undefined, name: undefined });
+  });
+
+  it('waits for the name of a call that an endpoint tells late', async () => {
+    const call = (more: object) =>
+      JSON.stringify({ choices: [{ delta: { tool_calls: [{ index: 3, ...more }] } }] });
+    const server = await serve(async () =>
+      sse(
+        call({ id: 'a', function: { arguments: '{' } }),
+        call({ function: { name: 'now' } }),
+        call({ function: { arguments: '}' } }),
+        '{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}',
+      ),
+    );
+    const tools: ChatRequest['tools'] = [{ type: 'function', function: { name: 'now' } }];
+    const parts = await read(createEdgeTier({ kind: 'cloud', baseUrl: server.url }), { ...request, tools });
+    expect(parts).toMatchObject([
+      { index: 0, id: 'a', name: 'now', argumentsText: '{' },
+      { index: 0, argumentsText: '}' },
+      { type: 'finish', finishReason: 'tool_calls' },
+    ]);
   });
 
   it('gives up on a first part that is late, though headers and comments came', async () => {

@@ -4,7 +4,7 @@ import { NearfieldError } from '../errors.ts';
 import type { ChatRequest, Tier, TierContext, TierKind, TierPart } from '../types.ts';
 import { chatBodyOf, type EdgeTarget, wishesOf } from './edge-request.ts';
 import { eventsOf, partsOf, refused } from './edge-stream.ts';
-import { chunksOf, runUpstream } from './upstream.ts';
+import { chunksOf, onlyAskedFor, runUpstream } from './upstream.ts';
 
 export interface EdgeTierOptions {
   /** Default: the kind. */
@@ -52,7 +52,7 @@ export function createEdgeTier(options: EdgeTierOptions): Tier {
     });
     const type = response.headers.get('content-type') ?? '';
     if (!response.ok || !type.startsWith('text/event-stream')) throw await refused(response, id);
-    yield* partsOf(eventsOf(chunksOf(response)), id);
+    yield* onlyAskedFor(partsOf(eventsOf(chunksOf(response)), id), request);
   }
 
   return {

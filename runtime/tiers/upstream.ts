@@ -1,7 +1,7 @@
 // Owns what every tier across a network has in common: the deadline for its first part, aborts, and the one
 // mapping from HTTP to error codes. Nothing an upstream says is repeated: it may quote the request.
 import { abortErrorOf, type ErrorCode, isNearfieldError, NearfieldError } from '../errors.ts';
-import type { SourceDocument, TierPart } from '../types.ts';
+import type { ChatRequest, SourceDocument, TierPart } from '../types.ts';
 
 export interface UpstreamCall {
   readonly tierId: string;
@@ -106,6 +106,45 @@ export async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, 
     // Not awaited: a peer that hangs must not hold up the caller who leaves.
     void reader.cancel().catch(() => {});
   }
+}
+
+type CallDelta = Extract<TierPart, { type: 'tool-call-delta' }>;
+
+/**
+ * Without calls of functions that this request does not offer, and without a second one where it wants no more; those
+ * that stay are numbered from 0. A model, or an endpoint, may be talked into naming any function.
+ */
+export async function* onlyAskedFor(
+  parts: AsyncIterable<TierPart>,
+  { tools = [], tool_choice: choice, parallel_tool_calls: parallel }: ChatRequest,
+): AsyncGenerator<TierPart, void, void> {
+  const names = new Set(choice === 'none' ? [] : tools.map((tool) => tool.function.name));
+  // Theirs to ours; undefined for a call that is left out.
+  const indexes = new Map<number, number | undefined>();
+  const nameless = new Map<number, CallDelta>();
+  let kept = 0;
+  for await (const part of parts) {
+    if (part.type === 'tool-call-delta') {
+      const call = joined(nameless.get(part.index), part);
+      if (!indexes.has(part.index)) {
+        // Some endpoints tell the name late; until then nobody knows whose call it is.
+        nameless.set(part.index, call);
+        if (call.name === undefined) continue;
+        nameless.delete(part.index);
+        const isWanted = names.has(call.name) && (parallel !== false || kept === 0);
+        indexes.set(part.index, isWanted ? kept++ : undefined);
+      }
+      const index = indexes.get(part.index);
+      if (index !== undefined) yield { ...call, index };
+    } else if (part.type === 'finish' && part.finishReason === 'tool_calls' && kept === 0) {
+      yield { ...part, finishReason: 'stop' };
+    } else yield part;
+  }
+}
+
+function joined(held: CallDelta | undefined, part: CallDelta): CallDelta {
+  if (held === undefined) return part;
+  return { ...part, id: held.id ?? part.id, argumentsText: held.argumentsText + part.argumentsText };
 }
 
 const MAX_ERROR_CHARS = 64 * 1024;
