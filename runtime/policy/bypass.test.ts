@@ -137,6 +137,39 @@ describe('text as people paste it', () => {
     for (const needle of needles) expect(wire).not.toContain(needle);
   });
 
+  it.each([
+    ['an environment file', 'DB_PASSWORD=hunter2!'],
+    ['an environment file, run together', 'PGPASSWORD=hunter2! psql -h db'],
+    ['an environment file, cut short', 'SMTP_PASS=hunter2!'],
+    ['JSON', '{"userPassword":"hunter2!"}'],
+    ['JSON in a string', JSON.stringify(JSON.stringify({ db_password: 'hunter2!' }))],
+    ['a bill of a passport', '{"passport_number": "X1234567"}'],
+    ['a social security number', '{"socialSecurityNumber": "219099999"}'],
+    ['a number without quotes', '{"account_number": 1234567890123}'],
+    ['XML', '<user><password>hunter2!</password></user>'],
+    ['a Markdown table', '| Passport | X1234567 |'],
+    ['bold labels', '**Password:** hunter2!'],
+    ['labels in bold of two words', '- **Passport number**: X1234567'],
+    ['YAML', 'driver-license: D1234567'],
+  ])('a value that its key gives away in %s', async (_name, text) => {
+    for (const preset of ['balanced', 'strict'] as const) {
+      const { decision } = await createPolicy(preset).review(ask(text), input);
+      expect(decision.farthest).toBe('device');
+    }
+  });
+
+  it.each([
+    '{"password": {"type": "string", "minLength": 8}}',
+    '{"account_id": 4411, "policy": "a1", "license": "MIT", "pass_rate": 0.95, "passengers": 3}',
+    '{"user_password": null, "db_password": "string", "new_passport": true}',
+    'DB_PASSWORD=$DB_PASSWORD',
+    '<password required="true"/> and <user_password>',
+    '| Password | Required |',
+    'tests pass: 12 of 12',
+  ])('but %s leaves', async (text) => {
+    expect(await wireOf(ask(text))).toContain(JSON.stringify(text).slice(1, -1));
+  });
+
   it('a value of another text beside a short one of this', async () => {
     const messages = ['call 5550142 today', 'Ana: 5550142?'].map((content) => ({
       role: 'user' as const,

@@ -1,18 +1,8 @@
 // Owns values of plain JSON that their key gives away: `hunter2` is a word until `password` stands beside it.
 // Such a value is read once more behind its key; only numbers and secrets that words give away count there.
-import type { Span, SpanType } from '../types.ts';
+import type { Span } from '../types.ts';
 import type { Field } from './fields.ts';
-
-/** Names and places behind a key are as often what a tool may be given ("from": "Berlin"). */
-const TELLING: ReadonlySet<SpanType> = new Set([
-  'secret',
-  'national-id',
-  'document-id',
-  'medical-id',
-  'account',
-]);
-const TELLING_KEY =
-  /pass|pwd|secret|token|key|auth|credential|pin\b|otp|cvv|cvc|ssn|social|itin|tax|nif|nis|pis|nhs|nass|cpf|rg\b|cnh|dni|nie\b|licen[cs]e|visa|voter|identi|mrn|medical|health|chart|patient|member|insurance|policy|npi|account|acct|routing|iban|swift|bic\b|cuenta|conta|clave|chave|senha|contrase/i;
+import { isTellingKey, isTold, keyWords } from './keys.ts';
 
 interface Labelled {
   readonly at: number;
@@ -32,7 +22,7 @@ export async function detectLabelled(
   const found = all.slice(0, texts.length);
   for (const [index, { at, from }] of labelled.entries()) {
     for (const span of all[texts.length + index]!) {
-      if (span.end <= from || !TELLING.has(span.type)) continue;
+      if (span.end <= from || !isTold(span)) continue;
       found[at]!.push({ ...span, start: Math.max(0, span.start - from), end: span.end - from });
     }
   }
@@ -40,8 +30,7 @@ export async function detectLabelled(
 }
 
 function labelledOf({ label, text }: Field, at: number): Labelled[] {
-  if (label === undefined || text === '' || !TELLING_KEY.test(label)) return [];
-  // `userPassword` and `user_password` are two words to whoever reads them.
-  const words = label.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').replaceAll(/[_-]+/g, ' ');
-  return [{ at, text: `${words}: ${text}`, from: words.length + 2 }];
+  if (label === undefined || text === '' || !isTellingKey(label)) return [];
+  const words = `${keyWords(label)}: `;
+  return [{ at, text: words + text, from: words.length }];
 }

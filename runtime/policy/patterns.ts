@@ -9,6 +9,7 @@ import { type Detector, UnreadableText } from './detector.ts';
 import type { Find } from './find.ts';
 import { fold } from './fold.ts';
 import { inflate } from './inflate.ts';
+import { keyedView, toldBy } from './keys.ts';
 import { findNumbers } from './numbers.ts';
 import { findKnownSecrets, findSecrets } from './secrets.ts';
 import {
@@ -107,6 +108,8 @@ function readTurned(scan: Scan, plain: View, finds: readonly Find[]): void {
   if (closed) keep(scan, closed, findAll(closed.text, scan.options));
   const unquoted = unquotedView(plain);
   if (unquoted) keep(scan, unquoted, findAll(unquoted.text, scan.options));
+  const keyed = keyedView(plain);
+  if (keyed) keep(scan, keyed, toldBy(keyed.text, findAll(keyed.text, scan.options)));
   const spaced = spacedNamesView(plain);
   if (spaced) keep(scan, spaced, findFileNames(spaced.text));
   const unmarked = unmarkedView(plain);
