@@ -1,7 +1,7 @@
 // Ways round the policy that real requests found: data the detectors read in another shape than it left in.
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage, ChatRequest } from '../types.ts';
-import { createPolicy, type Detector, type PolicyDocument, PRESETS } from './index.ts';
+import { createPolicy, createTaggerDetector, type Detector, type PolicyDocument, PRESETS } from './index.ts';
 import { ask, delta, input, redact, streamOf, textOf } from './redaction.fixture.ts';
 
 /** What would be sent, or undefined where the request stays. */
@@ -168,6 +168,44 @@ describe('text as people paste it', () => {
     'tests pass: 12 of 12',
   ])('but %s leaves', async (text) => {
     expect(await wireOf(ask(text))).toContain(JSON.stringify(text).slice(1, -1));
+  });
+
+  it.each([
+    ['a codice fiscale', 'Il mio codice è RSSMRA85T10A562S.', 'national-id'],
+    ['a CURP', 'BADD110313HCMLNS09', 'national-id'],
+    ['a national insurance number', 'NI: AB 12 34 56 C', 'national-id'],
+    ['a wallet', 'to 0x742d35Cc6634C0532925a3b844Bc454e4438f44e', 'other'],
+    ['a password that is a word', 'My Netflix password is sunflower', 'secret'],
+    ['a password that is a word, es', 'mi contraseña es girasol', 'secret'],
+    ['a password that is a word, pt', 'a minha senha é girassol', 'secret'],
+  ])('%s', async (_name, text, type) => {
+    const { decision } = await createPolicy().review(ask(text), input);
+    expect(decision.spanCounts).toEqual({ [type]: 1 });
+  });
+
+  it.each([
+    'My password is wrong again',
+    'su contraseña es demasiado corta',
+    'my password is expired',
+    'Order RSSMRA85T10A562X and AB123456',
+    'commit 742d35Cc6634C0532925a3b844Bc454e4438f44e',
+  ])('but not in: %s', async (text) => {
+    expect((await createPolicy().review(ask(text), input)).decision.spanCounts).toEqual({});
+  });
+
+  it('half an identifier that a tagger told, whole', async () => {
+    const text = 'ref 1A2b3C4d5E6f7G8h9I0j, please';
+    const start = text.indexOf('8h9');
+    const tagger = {
+      model: 'half',
+      tag: async () => [
+        { start, end: start + 6, type: 'account', score: 0.9, source: 'model:half' } as const,
+      ],
+    };
+    const [span] = await createTaggerDetector({ tagger }).detect(text, {
+      signal: new AbortController().signal,
+    });
+    expect(text.slice(span!.start, span!.end)).toBe('1A2b3C4d5E6f7G8h9I0j');
   });
 
   it('a value of another text beside a short one of this', async () => {

@@ -137,3 +137,18 @@ export function isPis(digits: string): boolean {
   if (digits.length !== 11 || /^(\d)\1*$/.test(digits)) return false;
   return elevenDigit(weighted(digits, [3, 2, 9, 8, 7, 6, 5, 4, 3, 2])) === digits.charCodeAt(10) - 48;
 }
+
+const ODD_PLACES = [
+  1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23,
+];
+
+/** Italian codice fiscale: 15 signs and a letter that checks them. Source: Decreto Ministeriale 12 March 1974. */
+export function isCodiceFiscale(compact: string): boolean {
+  let sum = 0;
+  for (let at = 0; at < 15; at += 1) {
+    const code = compact.charCodeAt(at);
+    const value = code < 65 ? code - 48 : code - 65;
+    sum += at % 2 === 0 ? ODD_PLACES[value]! : value;
+  }
+  return compact.charCodeAt(15) === 65 + (sum % 26);
+}

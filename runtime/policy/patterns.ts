@@ -23,7 +23,14 @@ import {
   unquotedView,
 } from './turn.ts';
 import { locate, originalView, tokenView, type View } from './view.ts';
-import { findEmails, findIbans, findLetteredIds, findNetworkAddresses, findSaidEmails } from './words.ts';
+import {
+  findEmails,
+  findIbans,
+  findLetteredIds,
+  findNetworkAddresses,
+  findSaidEmails,
+  findWallets,
+} from './words.ts';
 
 export interface PatternOptions {
   /** `birth`: dates only after words like "born". `all`: every full date, for clinical text. Default `birth`. */
@@ -131,6 +138,7 @@ function findAll(text: string, options: PatternOptions): Find[] {
     ...findLetteredIds(text),
     ...findNumbers(text),
     ...findNetworkAddresses(text),
+    ...findWallets(text),
     ...findSecrets(text),
     ...findContext(text, options.dates === 'all'),
   ];

@@ -54,6 +54,12 @@ const RANDOM = /(?<![A-Za-z0-9+/_=.-])[A-Za-z0-9_-]{32,200}={0,2}(?![A-Za-z0-9+/
 const PASSWORD =
   /\b(?:password|passwd|passphrase|pass\s?code|pwd|contrasena|clave|senha|palavra-passe|pin(?:\s+(?:code|number))?|otp|cvv|cvc)\b['"]?(?:\s{1,3}(?:is|es|e|was|para\s\w{1,20}\s(?:es|e)))?\s{0,3}(?:=>|:=|[=:]|\s)\s{0,3}['"`]?([^\s'"`,;<>]{3,128})/gi;
 
+/** "My netflix password is sunflower": said of one's own, a plain word is the password, unless it says how that is. */
+const OWN_PASSWORD =
+  /\b(?:my|our|his|her|their|mi|nuestra|su|minha|nossa|sua)\s(?:[\w-]{1,20}\s){0,2}(?:password|passphrase|pass\s?code|clave|contrasena|senha)\s(?:is|was|es|era|e)\s['"`]?([a-z][\w-]{3,30})(?![\w-])/gi;
+const HOW_IT_IS =
+  /^(?:wrong|(?:in)?correct|required|this|that|very|weak|strong|same|(?:un|in)?(?:safe|secure)|invalid|valid|still|also|only|always|never|longer|case|about|what|where|when|long|short|lost|gone|(?:un)?known|different|empty|blank|visible|public|private|mandatory|optional|easy|hard|simple|good|fine|okay|just|really|stuck|similar|please|there|here|from|with|under|like|more|less|good|stolen|broken|forgotten|written|taken|hidden|incorrect[ao]|correct[ao]|demasiado|segur[ao]|insegur[ao]|incorret[ao]|corret[ao]|errada|fraca|forte|debil|fuerte|larga|corta|longa|curta|muito|igual|mism[ao]|mesm[ao]|\w+(?:ed|ing|ly|[ai]d[ao]|mente))$/i;
+
 /** Keys with a known prefix, and private keys: sure in themselves, whatever stands around them. */
 export function findKnownSecrets(text: string): Find[] {
   const finds: Find[] = [];
@@ -89,6 +95,9 @@ export function findSecrets(text: string): Find[] {
   }
   for (const match of text.matchAll(PASSWORD)) {
     if (looksLikePassword(match)) secret(...inner(match), 0.7, 'password');
+  }
+  for (const match of text.matchAll(OWN_PASSWORD)) {
+    if (!HOW_IT_IS.test(match[1]!)) secret(...inner(match), 0.6, 'own-password');
   }
   return finds;
 }

@@ -38,12 +38,26 @@ export function createTaggerDetector(options: TaggerDetectorOptions): Detector {
           const score = Math.min(span.score, MAX_SCORE);
           // A guess is redacted; only a pattern's secret keeps the whole request here.
           const type = span.type === 'secret' ? 'other' : span.type;
-          spans.push({ ...span, ...locate(view, span.start, span.end), score, type });
+          spans.push({ ...span, ...wholeRun(text, locate(view, span.start, span.end)), score, type });
         }
       }
       return spans;
     },
   };
+}
+
+const RUN = /[A-Za-z0-9\u00c0-\u024f]/;
+
+/** Longer runs are no identifier. */
+const MAX_RUN = 128;
+
+/** Half of an identifier is none hidden: a guess that ends inside a run of letters and digits takes it all. */
+function wholeRun(text: string, range: { start: number; end: number }): { start: number; end: number } {
+  let { start, end } = range;
+  const goesOn = (at: number): boolean => RUN.test(text.charAt(at - 1)) && RUN.test(text.charAt(at));
+  while (goesOn(start) && range.start - start < MAX_RUN) start -= 1;
+  while (goesOn(end) && end - range.end < MAX_RUN) end += 1;
+  return { start, end };
 }
 
 /** What an earlier redaction put in place of a value: `[EMAIL_1_k7qx]`, brackets or not. */

@@ -1,6 +1,6 @@
 // Owns identifiers that are not plain numbers: mail addresses, IBANs, Spanish and Brazilian ids with
 // letters, IP addresses. Every search is anchored on a rare character or a short prefix: linear.
-import { ibanLength, isCnpj, isDniOrNie, isIban } from './checksums.ts';
+import { ibanLength, isCnpj, isCodiceFiscale, isDniOrNie, isIban } from './checksums.ts';
 import { type Find, precededBy, standsAlone } from './find.ts';
 
 const LOCAL_CHAR = /[A-Za-z0-9._%+'-]/;
@@ -143,24 +143,49 @@ function compact(text: string): string {
 const DNI =
   /(?:\d[\s.]?){7}\d[\s.-]{0,3}[A-Za-z](?![A-Za-z0-9])|[XYZxyz][\s.-]{0,2}(?:\d[\s.]?){6}\d[\s.-]{0,3}[A-Za-z](?![A-Za-z0-9])/g;
 const CNPJ = /[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}\/?[0-9A-Z]{4}-?\d{2}(?![0-9A-Za-z])/g;
+const CODICE_FISCALE = /[A-Z]{6}\d{2}[A-EHLMPR-T]\d{2}[A-Z]\d{3}[A-Z]/gi;
+/** Mexican; so long and so built that its check digit would tell nothing more. */
+const CURP = /[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX][A-Z]{2}[B-DF-HJ-NP-TV-Z]{3}[A-Z0-9]\d/gi;
+/** British, without a check digit: as it is printed, in capitals. */
+const NINO = /[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]/g;
+
+interface Lettered {
+  readonly pattern: string;
+  readonly shape: RegExp;
+  readonly score: number;
+  isValid?(compact: string): boolean;
+}
+
+const LETTERED: readonly Lettered[] = [
+  { pattern: 'dni', shape: DNI, score: 1, isValid: isDniOrNie },
+  { pattern: 'cnpj', shape: CNPJ, score: 1, isValid: isCnpj },
+  { pattern: 'codice-fiscale', shape: CODICE_FISCALE, score: 1, isValid: isCodiceFiscale },
+  { pattern: 'curp', shape: CURP, score: 0.9 },
+  { pattern: 'nino', shape: NINO, score: 0.85 },
+];
 
 export function findLetteredIds(text: string): Find[] {
   const finds: Find[] = [];
-  for (const match of text.matchAll(DNI)) {
-    const start = match.index;
-    const end = start + match[0].length;
-    if (standsAlone(text, start, end) && isDniOrNie(compact(match[0]))) {
-      finds.push({ start, end, type: 'national-id', score: 1, pattern: 'dni' });
-    }
-  }
-  for (const match of text.matchAll(CNPJ)) {
-    const start = match.index;
-    const end = start + match[0].length;
-    if (standsAlone(text, start, end) && isCnpj(compact(match[0]))) {
-      finds.push({ start, end, type: 'national-id', score: 1, pattern: 'cnpj' });
+  for (const { pattern, shape, score, isValid } of LETTERED) {
+    for (const match of text.matchAll(shape)) {
+      const { start, end } = range(match);
+      if (!standsAlone(text, start, end) || isValid?.(compact(match[0])) === false) continue;
+      finds.push({ start, end, type: 'national-id', score, pattern });
     }
   }
   return finds;
+}
+
+/** Where money lies that everybody can look into: Ethereum, and Bitcoin's newer form. */
+const WALLET = /(?<![0-9A-Za-z])(?:0x[0-9A-Fa-f]{40}|bc1[02-9ac-hj-np-z]{25,87})(?![0-9A-Za-z])/g;
+
+export function findWallets(text: string): Find[] {
+  return Array.from(text.matchAll(WALLET), (match) => ({
+    ...range(match),
+    type: 'other' as const,
+    score: 0.9,
+    pattern: 'wallet',
+  }));
 }
 
 const IPV4 = /(?<![\d.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\d.]\d|\d)/g;
