@@ -7,6 +7,8 @@ import { createMemoryCacheStore } from './cache/memory.ts';
 import { NearfieldError } from './errors.ts';
 import { createEgress, createPolicy, createReceiptBook, type Detector } from './policy/index.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
+import { createAnswerer } from './tasks/index.ts';
+import { createDeviceTier } from './tiers/device.ts';
 import { createFakeTier, type FakeTier, says } from './tiers/fake.ts';
 import type { ChatMessage, ChatRequest, Tier, TierKind } from './types.ts';
 
@@ -146,6 +148,24 @@ describe('erasing a person', () => {
 });
 
 describe('between people', () => {
+  it('a document is read anew for each, so that nobody is told by the time who else has it', async () => {
+    const embedder = createFakeEmbedder();
+    const device = createDeviceTier({ answerer: createAnswerer({ embedder }) });
+    const { runtime } = build([device]);
+    const documents = [{ id: 'd', text: 'The lease begins on 1 May. The deposit is 900 euros.' }];
+    const read = async (who: Partial<ChatRequest>): Promise<boolean> => {
+      const before = embedder.seen.length;
+      await runtime.complete(ask('How much is the deposit?', { ...who, documents, cache: 'bypass' }));
+      return embedder.seen.slice(before).includes('The lease begins on 1 May.');
+    };
+    expect(await read({ scope: 'ann' })).toBe(true);
+    expect(await read({ scope: 'ann' })).toBe(false);
+    expect(await read({ user: 'bob' })).toBe(true);
+    await runtime.erase('ann');
+    expect(await read({ user: 'bob' })).toBe(false);
+    expect(await read({ scope: 'ann' })).toBe(true);
+  });
+
   it('two users share no answer and no placeholder, where only `user` tells them apart', async () => {
     const { runtime, cache, edge } = build();
     edge.next(says('At nine.'), says('At noon.'));

@@ -79,8 +79,8 @@ export interface Runtime {
   /** Tells the cache that a replayed answer was right or wrong for its question. */
   feedback(entryId: string, verdict: 'right' | 'wrong'): Promise<void>;
   /**
-   * Erases what is kept for a scope: answers, vectors, what its questions taught, its placeholders. Returns the answers
-   * removed. Receipts and traces stay; they hold no text. @throws storage-failed: what is not gone must be known
+   * Erases what is kept for a scope: answers, vectors, what its questions taught, its placeholders, its documents and
+   * conversations in memory. Returns the answers removed. Receipts and traces stay; they hold no text. @throws storage-failed: what is not gone must be known
    */
   erase(scope: string): Promise<number>;
   /** Which tiers the breakers keep closed, in order. */
@@ -357,6 +357,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     feedback: async (entryId, verdict) => await cache?.feedback(entryId, verdict),
     async erase(scope) {
       policy.forget?.(scope);
+      await Promise.all(options.tiers.map((tier) => tier.forget?.(scope)));
       return (await cache?.erase(scope)) ?? 0;
     },
     router,

@@ -280,6 +280,8 @@ export interface Tier {
   can(request: ChatRequest): boolean | Promise<boolean>;
   /** Yields parts, ends after one `finish`. Throws NearfieldError; AbortError when the signal fires. */
   stream(request: ChatRequest, context: TierContext): AsyncIterable<TierPart>;
+  /** Drops what is remembered here of a scope between requests. */
+  forget?(scope: string): void | Promise<void>;
   dispose?(): Promise<void>;
 }
 

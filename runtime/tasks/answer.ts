@@ -11,6 +11,8 @@ import { overlaps, stems } from './lexical.ts';
 
 export interface AnswerOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Whose documents they are. Default `'default'`. */
+  readonly scope?: string | undefined;
   /** Passages returned at most. Default 3. */
   readonly top?: number | undefined;
   readonly onProgress?: ((progress: IndexProgress) => void) | undefined;
@@ -66,9 +68,9 @@ export function createAnswerer(options: {
   const index = createDocumentIndex(options);
   return {
     index,
-    async find(question, documents, { signal, top = 3, onProgress } = {}) {
+    async find(question, documents, { signal, scope, top = 3, onProgress } = {}) {
       const begun = performance.now();
-      const indexed = await index.get(documents, { signal, onProgress });
+      const indexed = await index.get(documents, { signal, scope, onProgress });
       const { embeddings } = await embedder.embed([question], { signal });
       const embedded = performance.now();
       const scored = rank(question, embeddings[0]!, indexed, weights);

@@ -32,10 +32,13 @@ export interface DocumentIndex {
     documents: readonly SourceDocument[],
     options?: {
       readonly signal?: AbortSignal | undefined;
+      /** Whose they are. Nothing is shared across scopes: from the time one could tell who else has a document. */
+      readonly scope?: string | undefined;
       readonly onProgress?: ((progress: IndexProgress) => void) | undefined;
     },
   ): Promise<readonly IndexedDocument[]>;
-  clear(): void;
+  /** Forgets a scope's documents, or everybody's. */
+  clear(scope?: string): void;
 }
 
 const ROWS_A_CALL = 32; // small enough that progress moves and an abort is felt, large enough to fill a batch
@@ -60,11 +63,15 @@ export function createDocumentIndex(options: {
   }
 
   return {
-    clear: () => kept.clear(),
-    async get(documents, { signal, onProgress } = {}) {
+    clear(scope) {
+      for (const key of kept.keys())
+        if (scope === undefined || key.startsWith(prefixOf(scope))) kept.delete(key);
+    },
+    async get(documents, { signal, scope = 'default', onProgress } = {}) {
       const keys = await Promise.all(
-        documents.map(({ title, text }) =>
-          sha256Hex(JSON.stringify([embedder.weightsHash, title ?? null, text])),
+        documents.map(
+          async ({ title, text }) =>
+            prefixOf(scope) + (await sha256Hex(JSON.stringify([embedder.weightsHash, title ?? null, text]))),
         ),
       );
       // What is kept now is taken now: keeping new ones, or another call, may let it go meanwhile.
@@ -100,6 +107,11 @@ export function createDocumentIndex(options: {
       });
     },
   };
+}
+
+/** As JSON, so that no scope's begins like another's. */
+function prefixOf(scope: string): string {
+  return JSON.stringify(scope);
 }
 
 interface Cut extends Omit<IndexedDocument, 'sentenceVectors' | 'windowVectors'> {

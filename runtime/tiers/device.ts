@@ -1,7 +1,7 @@
 // The device tier: answers from the caller's documents by extraction, and from a local language model
 // where one is handed in. It is never given a network.
 import { NearfieldError } from '../errors.ts';
-import { questionOf } from '../messages.ts';
+import { personOf, questionOf } from '../messages.ts';
 import { type Answerer, phrasingRequest, supportedSentences } from '../tasks/index.ts';
 import type { ChatRequest, Passage, Tier, TierContext, TierPart, Usage } from '../types.ts';
 
@@ -13,6 +13,8 @@ export interface LocalGenerator {
     request: ChatRequest,
     options: { readonly signal: AbortSignal; readonly step?: TierContext['step'] },
   ): AsyncIterable<TierPart>;
+  /** Forgets what a scope said, or everybody. */
+  forget?(scope?: string): void | Promise<void>;
   dispose?(): Promise<void>;
 }
 
@@ -41,6 +43,10 @@ export function createDeviceTier(options: DeviceTierOptions): Tier {
       if (extracts(request)) yield* answer(answerer!, generator, request, notFoundText, context);
       else yield* generator!.stream(request, { signal, step });
     },
+    async forget(scope) {
+      answerer?.index.clear(scope);
+      await generator?.forget?.(scope);
+    },
     async dispose() {
       await generator?.dispose?.();
     },
@@ -64,7 +70,11 @@ async function* answer(
       { param: 'messages' },
     );
   }
-  const { passages, embedMs, rankMs } = await answerer.find(question, request.documents ?? [], { signal });
+  const scope = personOf(request);
+  const { passages, embedMs, rankMs } = await answerer.find(question, request.documents ?? [], {
+    signal,
+    scope,
+  });
   step?.('embed', embedMs);
   step?.('rank', rankMs);
   signal.throwIfAborted();

@@ -95,7 +95,7 @@ export function createAppRuntime({
       return { spans, decision, outgoing: typeof content === 'string' ? content : JSON.stringify(content) };
     },
     async index(documents, options) {
-      const indexed = await answerer.index.get(documents, options);
+      const indexed = await answerer.index.get(documents, { ...options, scope: SCOPE });
       return indexed.map(({ sentences, windows }) => ({
         sentences: sentences.length,
         chunks: windows.length,
@@ -126,7 +126,7 @@ function afterIndexing(answerer: Answerer): Answerer {
   let underWay: Promise<unknown> = Promise.resolve();
   return {
     index: {
-      clear: () => answerer.index.clear(),
+      clear: (scope) => answerer.index.clear(scope),
       get(documents, options) {
         const work = answerer.index.get(documents, options);
         underWay = Promise.allSettled([underWay, work]);

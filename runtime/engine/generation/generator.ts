@@ -1,6 +1,7 @@
 // Owns a language model on this host as the device tier uses it: requests in, parts out, conversations side
 // by side. The way of one request, top to bottom: plan, wait, reuse, prefill, decode, give back.
 import { abortErrorOf, NearfieldError } from '../../errors.ts';
+import { personOf } from '../../messages.ts';
 import type { ChatRequest, TierContext, TierPart } from '../../types.ts';
 import { answerParts } from './answer-parts.ts';
 import { createDecodeLoop, type DecodeLoop } from './decode-loop.ts';
@@ -68,7 +69,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
     if (signal.aborted) throw abortErrorOf(signal);
     if (disposed !== undefined) throw unloaded();
     const plan = planRequest(request, { ...options, context: decoder.context, grammars });
-    const scope = request.scope ?? 'default';
+    const scope = personOf(request) ?? 'default';
     const began = now();
     const lane = await scheduler.enter({ scope, priority: request.priority, signal }).catch((error) => {
       throw signal.aborted ? abortErrorOf(signal) : error;
