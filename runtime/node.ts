@@ -79,7 +79,10 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
     cache: createSemanticCache({
       store: await openLibsqlCacheStore({ url: options.cacheUrl ?? ':memory:' }),
       embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
-      guard: options.guard === false ? undefined : createNodeGuard({ model: options.guard }),
+      guard:
+        options.guard === false
+          ? undefined
+          : createNodeGuard({ model: options.guard, modelsFolder: options.engine?.modelsFolder }),
       volatility,
     }),
     embedder,

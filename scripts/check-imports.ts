@@ -18,7 +18,7 @@ interface Rule {
   readonly says: string;
 }
 
-const LEAVES = 'runtime/(types|errors|hash|messages|models|tracer)\\.ts$';
+const LEAVES = 'runtime/(types|errors|hash|messages|models|tracer|deferred)\\.ts$';
 const NONE = /^$/;
 const NODE = /^node:/;
 const folder = (name: string, leaves: string = LEAVES): RegExp => new RegExp(`^(runtime/${name}/|${leaves})`);
@@ -32,7 +32,7 @@ const RULES: readonly Rule[] = [
     says: 'types.ts and errors.ts import nothing but each other',
   },
   {
-    files: /^runtime\/(hash|messages|tracer|cache-key)\.ts$/,
+    files: /^runtime\/(hash|messages|tracer|cache-key|deferred)\.ts$/,
     own: new RegExp(`^${LEAVES}`),
     packages: NONE,
     says: 'leaves import only leaves',
@@ -69,7 +69,7 @@ const RULES: readonly Rule[] = [
   },
   {
     files: /^runtime\/engine\//,
-    own: /^(runtime\/(engine|model-files)\/|runtime\/(types|errors|hash|messages|models|tracer)\.ts$|models\/)/,
+    own: /^(runtime\/(engine|model-files)\/|runtime\/(types|errors|hash|messages|models|tracer|deferred)\.ts$|models\/)/,
     packages: /^(zod(\/mini)?|onnxruntime-web(\/.*)?|@huggingface\/(transformers|tokenizers|jinja)|node:.*)$/,
     says: 'engine/ imports leaves and itself; onnxruntime and transformers only here',
   },

@@ -1,5 +1,6 @@
 // Owns one store among many tabs: the tab that holds the lock opens it, the others ask that tab. When
 // it closes, the next takes over and runs what was left unanswered.
+import { createDeferred } from '../deferred.ts';
 import { toWireError } from '../errors.ts';
 import type { CacheStore } from './store.ts';
 import {
@@ -26,7 +27,7 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Cach
   const lock = `nearfield-cache/${name}`;
   const channel = new BroadcastChannel(lock);
   const link = createStoreLink(channel, crypto.randomUUID(), timeoutMs);
-  const closing = Promise.withResolvers<void>();
+  const closing = createDeferred<void>();
   const stopWaiting = new AbortController();
   let local: Promise<CacheStore> | undefined;
 
@@ -56,7 +57,7 @@ export async function openSharedStore(options: SharedStoreOptions): Promise<Cach
   }
 
   // Leads at once when nobody does; else waits in the background to.
-  const started = Promise.withResolvers<'leads' | 'follows'>();
+  const started = createDeferred<'leads' | 'follows'>();
   let leading: Promise<unknown> = navigator.locks.request(lock, { ifAvailable: true }, async (granted) => {
     started.resolve(granted === null ? 'follows' : 'leads');
     if (granted !== null) await lead();

@@ -1,5 +1,6 @@
 // Owns one answer read by many while it is made. Readers pull it forward, and it goes on for as long as one is
 // left: who leaves stops nobody else, and the last to leave stops the making.
+import { createDeferred } from '../deferred.ts';
 import { abortErrorOf } from '../errors.ts';
 import type { MakeShared } from '../types.ts';
 
@@ -107,7 +108,7 @@ export function createSharedStream<Part, Asker>(
 /** Settles as `work` does, or rejects as soon as one of the signals aborts. */
 async function abortable(work: Promise<void>, signals: readonly (AbortSignal | undefined)[]): Promise<void> {
   const watched = signals.filter((signal) => signal !== undefined);
-  const stop = Promise.withResolvers<never>();
+  const stop = createDeferred<never>();
   const listeners = watched.map((signal) => {
     const listener = (): void => stop.reject(reasonOf(signal));
     if (signal.aborted) listener();

@@ -1,5 +1,6 @@
 // Owns when a guard opens and how long a question may wait for it. Knows no model: what computes is handed in, so a
 // page that asks a worker carries none of the arithmetic.
+import { createDeferred } from '../../deferred.ts';
 import { NearfieldError } from '../../errors.ts';
 
 /** Whom the cache asks: does a kept question ask the same as a new one? 0…1. */
@@ -95,7 +96,7 @@ export function askOnceOpened(
 async function inTime<T>(work: Promise<T>, late: Error, waitMs: number, signal?: AbortSignal): Promise<T> {
   const waits = waitMs < Number.POSITIVE_INFINITY;
   if (!waits && signal === undefined) return await work;
-  const ended = Promise.withResolvers<never>();
+  const ended = createDeferred<never>();
   const abort = (): void => ended.reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   const timer = waits ? setTimeout(() => ended.reject(late), waitMs) : undefined;
