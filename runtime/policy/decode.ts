@@ -5,10 +5,7 @@ import { replaceView, tokenView, type View } from './view.ts';
 
 const ESCAPE_HINT = /[%&\\<]/;
 const ESCAPE =
-  /(?:%[0-9A-Fa-f]{2})+|&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?|(?:\\u[0-9A-Fa-f]{4})+|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\x[0-9A-Fa-f]{2})+|\\[nrtbf"'\\/]|<!--[^<>]{0,200}-->|<\/?[A-Za-z][A-Za-z0-9]{0,9}(?:\s[^<>]{0,300})?\/?>/g;
-/** Tags between which a reader sees a gap: two cells of a table are two values. */
-const BLOCK_TAG =
-  /^<\/?(?:td|th|tr|li|p|div|br|hr|h[1-6]|table|tbody|ul|ol|dl|dd|dt|section|blockquote|pre)\b/i;
+  /(?:%[0-9A-Fa-f]{2})+|&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});?|(?:\\u[0-9A-Fa-f]{4})+|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\x[0-9A-Fa-f]{2})+|\\[nrtbf"'\\/]|<!--[^<>]{0,200}-->|<\/?[A-Za-z][A-Za-z0-9]{0,9}\s?\/?>/g;
 
 const ENTITIES: ReadonlyMap<string, string> = new Map(
   Object.entries({
@@ -61,7 +58,7 @@ function unescapeOne(sequence: string): string | undefined {
     case '%':
       return bytesToText(fromHex(sequence.replaceAll('%', '')), false);
     case '<':
-      return BLOCK_TAG.test(sequence) ? ' ' : '';
+      return '';
     case '&':
       return unescapeEntity(sequence.slice(1).replace(';', ''));
   }

@@ -21,6 +21,7 @@ import {
   spelledView,
   unmarkedView,
   unquotedView,
+  untaggedView,
 } from './turn.ts';
 import { locate, originalView, tokenView, type View } from './view.ts';
 import {
@@ -119,6 +120,8 @@ function readTurned(scan: Scan, plain: View, finds: readonly Find[]): void {
   if (keyed) keep(scan, keyed, toldBy(keyed.text, findAll(keyed.text, scan.options)));
   const spaced = spacedNamesView(plain);
   if (spaced) keep(scan, spaced, findFileNames(spaced.text));
+  const untagged = untaggedView(plain);
+  if (untagged) keep(scan, untagged, findSure(untagged.text, true));
   const unmarked = unmarkedView(plain);
   if (unmarked) keep(scan, unmarked, findSure(unmarked.text, true));
   const turned = rot13View(plain);

@@ -57,6 +57,18 @@ export function unmarkedView(view: View): View | undefined {
   return MARK_HINT.test(view.text) ? replaceView(view, MARK, () => '') : undefined;
 }
 
+const TAG_HINT = /<[A-Za-z][A-Za-z0-9]{0,9}\s[^<>]/;
+const TAG = /<\/?[A-Za-z][A-Za-z0-9]{0,9}(?:\s[^<>]{0,300})?\/?>/g;
+/** Tags between which a reader sees a gap: two cells of a table are two values. */
+const BLOCK_TAG =
+  /^<\/?(?:td|th|tr|li|p|div|br|hr|h[1-6]|table|tbody|ul|ol|dl|dd|dt|section|blockquote|pre)\b/i;
+
+/** Tags gone, attributes and all: `ana<span class="at">@</span>mail.example`. */
+export function untaggedView(view: View): View | undefined {
+  if (!TAG_HINT.test(view.text)) return undefined;
+  return replaceView(view, TAG, ([tag]) => (BLOCK_TAG.test(tag) ? ' ' : ''));
+}
+
 const FILE_NAME_GAP = /(?<=[A-Za-z])_(?=[A-Z][a-z])/g;
 
 /** `CV_Maria_Garcia.pdf`: files are named so after people. */
