@@ -99,7 +99,15 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
     consent: options.consent,
     telemetry: options.telemetry,
   });
-  return { ...runtime, ...labelling, embedder };
+  return {
+    ...runtime,
+    ...labelling,
+    embedder,
+    async close() {
+      await runtime.close();
+      await tagger?.dispose();
+    },
+  };
 }
 
 function openGuard(models: URL, id: string): ReturnType<typeof createBrowserGuard> {

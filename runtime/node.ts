@@ -89,5 +89,14 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
     consent: options.consent,
     telemetry: options.telemetry,
   });
-  return { ...runtime, ...labelling, embedder, answerer };
+  return {
+    ...runtime,
+    ...labelling,
+    embedder,
+    answerer,
+    async close() {
+      await runtime.close();
+      await tagger?.dispose();
+    },
+  };
 }
