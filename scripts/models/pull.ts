@@ -39,7 +39,7 @@ export const command: ScriptCommand = {
   configure(command) {
     command
       .argument('<id>', 'owner/name on the hub')
-      .option('--host <url>', `the hub; default ${DEFAULT_HOST}`, process.env.NEARFIELD_HUB ?? DEFAULT_HOST)
+      .option('--host <url>', 'the hub', process.env.NEARFIELD_HUB ?? DEFAULT_HOST)
       .option('--revision <name>', 'branch, tag or commit', 'main')
       .option('--include <pattern>', 'only files whose path matches this regular expression')
       .option('--out <folder>', 'folder of models', join(WORK, 'models'))
