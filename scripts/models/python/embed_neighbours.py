@@ -1,4 +1,4 @@
-"""Which texts share a batch: neighbourhoods found among the corpus, and the written ones of embed_variants.py.
+"""Which texts share a batch: neighbourhoods found among the corpus, and those written (embed_variants.py, embed_glosses.py).
 
 The teacher embeds the written texts and every whole word of the vocabulary here; sentence vectors alone, kept in
 shards as the corpus's are.
@@ -7,6 +7,7 @@ shards as the corpus's are.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from embed_glosses import load_glosses
 from embed_variants import GROUP, load_variants
 from measure import torch_embedder
 from teacher import load_teacher, make_tokenizer, teacher_tokenizer
@@ -44,17 +46,36 @@ def embed_shards(texts: list[str], folder: Path, existing: bool = False) -> NDAr
             draft.rename(path)
             print(f"teacher, {folder.name} {path.name}  {time.monotonic() - began:.0f} s", flush=True)
         out.append(np.load(path))
-    return np.concatenate(out)
+    return np.concatenate(out) if out else np.zeros((0, 384), np.float16)
 
 
-def written(data: Path, work: Path, existing: bool = False) -> tuple[list[str], list[list[int]], NDArray[np.float16]]:
-    """(texts, neighbourhoods as rows of texts, vectors) of the questions written for the order among near ones."""
-    groups = load_variants(data, work)
+@dataclass(frozen=True)
+class Written:
+    """Texts that stand in no corpus, with the teacher's vectors."""
+
+    texts: list[str]
+    groups: list[list[int]]
+    """Neighbourhoods, as rows of `texts`."""
+    vectors: NDArray[np.float16]
+
+
+def embed_written(groups: list[list[str]], alone: list[str], folder: Path, existing: bool = False) -> Written:
+    """`alone`: texts of no neighbourhood. `existing` leaves out what the shards at hand do not hold."""
     at: dict[str, int] = {}
     rows = [[at.setdefault(text, len(at)) for text in group] for group in groups]
-    vectors = embed_shards(list(at), work / "variants", existing)
+    for text in alone:
+        at.setdefault(text, len(at))
+    vectors = embed_shards(list(at), folder, existing)
     known = len(vectors)
-    return list(at)[:known], [row for row in rows if max(row) < known], vectors
+    return Written(list(at)[:known], [row for row in rows if max(row) < known], vectors)
+
+
+def written(data: Path, work: Path, existing: bool = False, with_glosses: bool = False) -> list[Written]:
+    """Questions for the order among near ones, then, if wanted, what WordNet says of things."""
+    books = [embed_written(load_variants(data, work), [], work / "variants", existing)]
+    if with_glosses:
+        books.append(embed_written(*load_glosses(work), work / "glosses", existing))
+    return books
 
 
 @torch.no_grad()

@@ -224,8 +224,8 @@ def train(
     targets: Targets,
     plan: Plan,
     work: Path,
-) -> tuple[Encoder, int]:
-    """Returns (the averaged weights, texts processed)."""
+) -> Encoder:
+    """Returns the averaged weights."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(plan.seed)
     model.to(device).train()
@@ -295,4 +295,4 @@ def train(
             save()
     save()
     log.close()
-    return average.model.eval(), seen
+    return average.model.eval()

@@ -5,13 +5,15 @@ models/README.md documents every initialiser; change it with this file.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from encoder import EncoderSpec
-from quantize import NIBBLE_BLOCK, quantize, quantize_nibbles
+from quantize import NIBBLE_BLOCK, ZERO_POINT, quantize, quantize_nibbles
 
 BLOCK = 128
 CONTRIB = "com.microsoft"
@@ -66,13 +68,14 @@ class GraphWriter:
         )  # fmt: skip
 
     def product(self, x: str, name: str, bias: bool = True) -> str:
-        """x @ weight.T (+ bias), weights INT8 with one scale a row, repeated for each block."""
+        """x @ weight.T (+ bias), weights INT8 with one scale a row, repeated for each block; the last block is filled up with zeros."""
         stored, scale = quantize(self.arrays[f"{name}.weight"], self.clip)
         rows, columns = stored.shape
-        if columns % self.block:
-            raise ValueError(f"{name}: {columns} inputs are no multiple of the block {self.block}.")
-        data = self.constant(f"{name}.q8", stored.reshape(rows, columns // self.block, self.block))
-        scales = self.scales(name, scale, columns // self.block)
+        blocks = math.ceil(columns / self.block)
+        whole = np.full((rows, blocks * self.block), ZERO_POINT, stored.dtype)
+        whole[:, :columns] = stored
+        data = self.constant(f"{name}.q8", whole.reshape(rows, blocks, self.block))
+        scales = self.scales(name, scale, blocks)
         out = self.add(
             "MatMulNBits", [x, data, scales], f"{name}.product", CONTRIB,
             bits=8, block_size=self.block, K=columns, N=rows,
