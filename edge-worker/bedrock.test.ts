@@ -5,8 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type BedrockBehaviour,
   type BedrockEmulator,
-  EMULATOR_CREDENTIALS,
-  EMULATOR_REGION,
+  emulatorEnv,
   startBedrockEmulator,
 } from '../scripts/emulators/bedrock.ts';
 import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
@@ -19,11 +18,7 @@ beforeEach(async () => {
   emulator = await startBedrockEmulator();
   const env = {
     NEARFIELD_POLICY: 'open',
-    NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
-    AWS_REGION: EMULATOR_REGION,
-    AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
-    AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+    ...emulatorEnv(emulator.url, 'anthropic.claude-emulated'),
   };
   running = await startEdge({ port: 0, env, embedder: createFakeEmbedder() });
   client = new OpenAI({ apiKey: 'none', baseURL: `${running.url}/v1`, maxRetries: 0 });

@@ -4,12 +4,7 @@ import { createEgress, createPolicy, createReceiptBook, verifyReceipts } from 'n
 import { createEdgeTier } from 'nearfield/tiers/edge';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  type BedrockEmulator,
-  EMULATOR_CREDENTIALS,
-  EMULATOR_REGION,
-  startBedrockEmulator,
-} from '../scripts/emulators/bedrock.ts';
+import { type BedrockEmulator, emulatorEnv, startBedrockEmulator } from '../scripts/emulators/bedrock.ts';
 import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
 import { type RunningEdge, startEdge } from './node.ts';
 
@@ -23,11 +18,7 @@ beforeAll(async () => {
     port: 0,
     embedder: createFakeEmbedder(),
     env: {
-      NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
-      AWS_REGION: EMULATOR_REGION,
-      AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
-      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+      ...emulatorEnv(emulator.url, 'anthropic.claude-emulated'),
     },
   });
   client = new OpenAI({ apiKey: 'none', baseURL: `${running.url}/v1`, maxRetries: 0 });

@@ -4,12 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { Response as MiniflareResponse } from 'miniflare';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type BedrockEmulator,
-  EMULATOR_CREDENTIALS,
-  EMULATOR_REGION,
-  startBedrockEmulator,
-} from '../scripts/emulators/bedrock.ts';
+import { type BedrockEmulator, emulatorEnv, startBedrockEmulator } from '../scripts/emulators/bedrock.ts';
 import { type LibsqlEmulator, startLibsqlEmulator } from '../scripts/emulators/libsql.ts';
 import { type RunningWorkerd, startWorkerd } from '../scripts/testing/workerd.ts';
 import { createApiKey, hashApiKey } from './keys.ts';
@@ -39,11 +34,7 @@ beforeAll(async () => {
       NEARFIELD_DATABASE_URL: database.url,
       NEARFIELD_DATABASE_TOKEN: 'db-token',
       NEARFIELD_CACHE_URL: cache.url,
-      NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
-      AWS_REGION: EMULATOR_REGION,
-      AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
-      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+      ...emulatorEnv(emulator.url, 'anthropic.claude-emulated'),
     },
     bindings: {
       serviceBindings: {

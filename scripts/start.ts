@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { startEdge } from '../edge-worker/node.ts';
 import { createNodeGenerator, DEFAULT_GENERATOR, findModel } from '../runtime/engine/generation/node.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
-import { EMULATOR_CREDENTIALS, EMULATOR_REGION, startBedrockEmulator } from './emulators/bedrock.ts';
+import { emulatorEnv, startBedrockEmulator } from './emulators/bedrock.ts';
 import { buildDemo } from './start/build-demo.ts';
 import { describeAnswer, describeGenerated } from './start/show-answer.ts';
 
@@ -74,7 +74,7 @@ async function main(options: Options): Promise<void> {
   const cloud = options.emulateCloud ? await startBedrockEmulator() : undefined;
   const edge = await startEdge({
     port: options.port,
-    env: { ...process.env, ...(cloud === undefined ? {} : cloudEnv(cloud.url)) },
+    env: { ...process.env, ...(cloud === undefined ? {} : emulatorEnv(cloud.url)) },
     embedder: runtime.embedder,
     generator,
     pages: fileURLToPath(new URL('dist/web-demo', ROOT)),
@@ -90,17 +90,6 @@ async function main(options: Options): Promise<void> {
   await edge.stop();
   await cloud?.stop();
   await runtime.close();
-}
-
-/** What an operator would set for a real account, pointed at the emulator. */
-function cloudEnv(url: string): Record<string, string> {
-  return {
-    NEARFIELD_BEDROCK_MODEL: 'amazon.nova-lite-v1:0',
-    AWS_REGION: EMULATOR_REGION,
-    AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
-    AWS_ENDPOINT_URL_BEDROCK_RUNTIME: url,
-  };
 }
 
 async function untilStopped(): Promise<void> {

@@ -7,12 +7,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type RunningEdge, startEdge } from '../edge-worker/node.ts';
-import {
-  type BedrockEmulator,
-  EMULATOR_CREDENTIALS,
-  EMULATOR_REGION,
-  startBedrockEmulator,
-} from '../scripts/emulators/bedrock.ts';
+import { type BedrockEmulator, emulatorEnv, startBedrockEmulator } from '../scripts/emulators/bedrock.ts';
 import { launchChromium } from '../scripts/testing/chromium.ts';
 import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
 import { zipOf } from './src/documents/zip.fixture.ts';
@@ -50,11 +45,7 @@ beforeAll(async () => {
     pages: OUT,
     embedder: createFakeEmbedder(),
     env: {
-      NEARFIELD_BEDROCK_MODEL: 'anthropic.claude-emulated',
-      AWS_REGION: EMULATOR_REGION,
-      AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
-      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: emulator.url,
+      ...emulatorEnv(emulator.url, 'anthropic.claude-emulated'),
     },
   });
   browser = await launchChromium();

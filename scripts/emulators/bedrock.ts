@@ -23,6 +23,17 @@ export const EMULATOR_CREDENTIALS: AwsCredentials = {
 };
 export const EMULATOR_REGION = 'us-east-1';
 
+/** What an operator would set at the edge for a real account, pointed at the emulator. */
+export function emulatorEnv(url: string, model = 'amazon.nova-lite-v1:0'): Record<string, string> {
+  return {
+    NEARFIELD_BEDROCK_MODEL: model,
+    AWS_REGION: EMULATOR_REGION,
+    AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
+    AWS_ENDPOINT_URL_BEDROCK_RUNTIME: url,
+  };
+}
+
 export interface BedrockEmulatorOptions {
   /** Default 0: any free port. */
   readonly port?: number;

@@ -7,12 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningEdge, startEdge } from '../../../edge-worker/node.ts';
 import type { PolicyDocument } from '../../../runtime/policy/index.ts';
-import {
-  type BedrockEmulator,
-  EMULATOR_CREDENTIALS,
-  EMULATOR_REGION,
-  startBedrockEmulator,
-} from '../../emulators/bedrock.ts';
+import { type BedrockEmulator, emulatorEnv, startBedrockEmulator } from '../../emulators/bedrock.ts';
 import { createFakeEmbedder } from '../../testing/fake-embedder.ts';
 
 export interface ProvenEdge extends RunningEdge {
@@ -41,11 +36,7 @@ export async function startProvenEdge(options: EdgeWorldOptions = {}): Promise<P
     env: {
       NEARFIELD_POLICY: typeof policy === 'string' ? policy : JSON.stringify(policy),
       NEARFIELD_REQUESTS_PER_MINUTE: '1000000',
-      NEARFIELD_BEDROCK_MODEL: 'amazon.nova-lite-v1:0',
-      AWS_REGION: EMULATOR_REGION,
-      AWS_ACCESS_KEY_ID: EMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: EMULATOR_CREDENTIALS.secretAccessKey,
-      AWS_ENDPOINT_URL_BEDROCK_RUNTIME: options.cloudUrl ?? cloud.url,
+      ...emulatorEnv(options.cloudUrl ?? cloud.url),
     },
   });
   return {
