@@ -1,5 +1,5 @@
 // Encryption over the memory store: the shared battery, nothing in the clear, lost and turned keys.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type CacheKeys, encryptStore } from './encrypted-store.ts';
 import { createSemanticCache } from './index.ts';
 import { createMemoryCacheStore } from './memory.ts';
@@ -120,6 +120,44 @@ describe('encrypted store', () => {
     expect(await store.answer(sampleEntry(2).id)).toBe(sampleEntry(2).answer);
     expect([...(await store.meta(''))]).toEqual([['m', 'x']]);
     expect(await rawOf(place)).not.toBe(raw);
+  });
+
+  it('makes changes in the order asked for, even where the first takes longest to encrypt', async () => {
+    const place = createPlace();
+    const store = encryptStore(place, await createKeys());
+    const encrypt = crypto.subtle.encrypt.bind(crypto.subtle);
+    const slow = vi.spyOn(crypto.subtle, 'encrypt').mockImplementationOnce(async (...given) => {
+      await new Promise((done) => setTimeout(done, 30));
+      return await encrypt(...given);
+    });
+    await Promise.all([
+      store.apply({ put: [sampleEntry(1)], meta: { m: 'first' } }),
+      store.apply({ remove: [sampleEntry(1).id], meta: { m: 'second' } }),
+    ]);
+    slow.mockRestore();
+    expect(await allHeads(store)).toEqual([]);
+    expect([...(await store.meta(''))]).toEqual([['m', 'second']]);
+  });
+
+  it('loses and brings back nothing that changes while the key turns', async () => {
+    const place = createPlace();
+    const keys = await createKeys();
+    const store = encryptStore(place, keys);
+    const kept = Array.from({ length: 20 }, (_, at) => sampleEntry(at));
+    await store.apply({ put: kept, meta: { m: 'before' } });
+    const [rewritten, , , heads] = await Promise.all([
+      store.rotate(),
+      store.apply({ remove: [kept[0]!.id], put: [sampleEntry(30)] }),
+      store.apply({ meta: { m: 'after' } }),
+      allHeads(store),
+      store.meta(''),
+    ]);
+    expect(rewritten).toBe(20);
+    expect(heads.length).toBeGreaterThanOrEqual(20);
+    const wanted = [...kept.slice(1), sampleEntry(30)].map(toHead).sort((a, b) => (a.id < b.id ? -1 : 1));
+    same(await allHeads(store), wanted);
+    expect([...(await store.meta(''))]).toEqual([['m', 'after']]);
+    expect(await allHeads(encryptStore(place, keys))).toHaveLength(20);
   });
 
   it('shreds: the key goes, so a copy taken before opens for nobody', async () => {

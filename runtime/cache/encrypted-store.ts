@@ -1,8 +1,10 @@
 // Owns encryption at rest over any store: questions, tags, vectors, answers and meta values go in as AES-GCM, bound
 // to their place. Refuses nothing: what cannot be decrypted is dropped from the store and counts as never kept.
+// Changes are made whole and in the order they were asked for, however long each takes to encrypt.
 // In the clear stay ids, scope and context hashes (all keyed hashes), times, counts and sizes.
 import { NearfieldError } from '../errors.ts';
-import { allPages, type CacheStore, type EntryHead, type StoredEntry } from './store.ts';
+import { createSerial } from './serial.ts';
+import { allPages, type CacheStore, type EntryHead, type StoreChange, type StoredEntry } from './store.ts';
 
 /** Keys by epoch. The keys may be non-extractable. */
 export interface CacheKeys {
@@ -25,12 +27,23 @@ export interface EncryptedCacheStore extends CacheStore {
   shred(): Promise<void>;
 }
 
+interface Page {
+  /** The last id on it, readable or not; undefined at the end. */
+  readonly last: string | undefined;
+  readonly readable: readonly EntryHead[];
+  readonly lost: readonly string[];
+}
+
 const IV_BYTES = 12;
 const EPOCH_BYTES = 4;
 const META_VALUE = 'e1:';
 
 /** The store behind encryption. Close it, not the inner one. */
 export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCacheStore {
+  // What changes the store does so in here, keys included: a change encrypted under a key that a rotation has
+  // forgotten meanwhile, or an entry removed while a rotation rewrites it, would be lost or come back.
+  const serial = createSerial();
+
   async function seal(place: string, plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     const { epoch, key } = keys.current();
     const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
@@ -93,7 +106,9 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
     return { ...rest, ...found };
   }
 
-  async function unsealMeta(rows: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
+  async function unsealMeta(
+    rows: ReadonlyMap<string, string>,
+  ): Promise<{ readonly plain: ReadonlyMap<string, string>; readonly lost: readonly string[] }> {
     const plain = new Map<string, string>();
     const lost: string[] = [];
     for (const [key, stored] of rows) {
@@ -103,8 +118,7 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
       if (value === undefined) lost.push(key);
       else plain.set(key, value);
     }
-    if (lost.length > 0) await inner.apply({ meta: Object.fromEntries(lost.map((key) => [key, null])) });
-    return plain;
+    return { plain, lost };
   }
 
   const sealMeta = async (key: string, value: string): Promise<string> =>
@@ -116,22 +130,43 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
     await inner.apply({ meta: Object.fromEntries(meta) });
   }
 
+  async function openPage(after: string): Promise<Page> {
+    const page = await inner.heads(after);
+    const opened = await Promise.all(page.map(unsealHead));
+    return {
+      last: page.at(-1)?.id,
+      readable: opened.filter((head) => head !== undefined),
+      lost: page.filter((_, at) => opened[at] === undefined).map(({ id }) => id),
+    };
+  }
+
+  /** Reads the page again: what was lost when it was read may have been rewritten since. Call it in `serial`. */
+  async function dropLostHeads(after: string): Promise<Page> {
+    const page = await openPage(after);
+    if (page.lost.length > 0) await inner.apply({ remove: page.lost });
+    return page;
+  }
+
+  /** As `dropLostHeads`. */
+  async function dropLostMeta(prefix: string): Promise<ReadonlyMap<string, string>> {
+    const { plain, lost } = await unsealMeta(await inner.meta(prefix));
+    if (lost.length > 0) await inner.apply({ meta: Object.fromEntries(lost.map((key) => [key, null])) });
+    return plain;
+  }
+
   /** A page may hold nothing readable and yet not be the last, so pages are read until one has something. */
   async function readHeads(after: string): Promise<readonly EntryHead[]> {
     for (let from = after; ; ) {
-      const page = await inner.heads(from);
-      const last = page.at(-1);
+      const place = from;
+      const read = await openPage(place);
+      const { last, readable } = read.lost.length > 0 ? await serial(() => dropLostHeads(place)) : read;
       if (last === undefined) return [];
-      const opened = await Promise.all(page.map(unsealHead));
-      const lost = page.filter((_, at) => opened[at] === undefined).map(({ id }) => id);
-      const readable = opened.filter((head) => head !== undefined);
-      if (lost.length > 0) await inner.apply({ remove: lost });
       if (readable.length > 0) return readable;
-      from = last.id;
+      from = last;
     }
   }
 
-  const apply: CacheStore['apply'] = async (change) => {
+  async function applySealed(change: StoreChange): Promise<void> {
     const meta = Object.entries(change.meta ?? {}).map(
       async ([key, value]) => [key, value === null ? null : await sealMeta(key, value)] as const,
     );
@@ -140,48 +175,60 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
       put: await Promise.all((change.put ?? []).map(sealEntry)),
       meta: Object.fromEntries(await Promise.all(meta)),
     });
-  };
+  }
 
   async function answerOf(id: string): Promise<string | undefined> {
     const stored = await inner.answer(id);
     return stored === undefined ? undefined : await unsealText(`answer/${id}`, stored);
   }
 
+  async function claim(key: string, value: string): Promise<string> {
+    for (let tries = 0; tries < 3; tries += 1) {
+      const stored = await inner.claim(key, await sealMeta(key, value));
+      const kept = (await unsealMeta(new Map([[key, stored]]))).plain.get(key);
+      if (kept !== undefined) return kept;
+      await inner.apply({ meta: { [key]: null } });
+    }
+    throw new NearfieldError('storage-failed', 'The cache store gives back another value than it kept.');
+  }
+
+  async function rotate(): Promise<number> {
+    await keys.rotate();
+    let rewritten = 0;
+    for (let from = ''; ; ) {
+      const { last, readable, lost } = await openPage(from);
+      if (last === undefined) break;
+      const put: StoredEntry[] = [];
+      for (const head of readable) {
+        const answer = await answerOf(head.id);
+        if (answer !== undefined) put.push({ ...head, answer });
+      }
+      await applySealed({ put, remove: lost });
+      rewritten += put.length;
+      from = last;
+    }
+    await applySealed({ meta: Object.fromEntries(await dropLostMeta('')) });
+    await keys.retire();
+    return rewritten;
+  }
+
   return {
     kind: `${inner.kind}-encrypted`,
     heads: readHeads,
-    answer: answerOf,
-    apply,
-    meta: async (prefix) => await unsealMeta(await inner.meta(prefix)),
-    async claim(key, value) {
-      for (let tries = 0; tries < 3; tries += 1) {
-        const stored = await inner.claim(key, await sealMeta(key, value));
-        const kept = (await unsealMeta(new Map([[key, stored]]))).get(key);
-        if (kept !== undefined) return kept;
-      }
-      throw new NearfieldError('storage-failed', 'The cache store gives back another value than it kept.');
+    // What a rotation rewrote between the reading and the opening is readable after it.
+    answer: async (id) => (await answerOf(id)) ?? (await serial(() => answerOf(id))),
+    apply: (change) => serial(() => applySealed(change)),
+    async meta(prefix) {
+      const { plain, lost } = await unsealMeta(await inner.meta(prefix));
+      return lost.length > 0 ? await serial(() => dropLostMeta(prefix)) : plain;
     },
-    async rotate() {
-      await keys.rotate();
-      let rewritten = 0;
-      for await (const page of allPages({ ...inner, heads: readHeads })) {
-        const put: StoredEntry[] = [];
-        for (const head of page) {
-          const answer = await answerOf(head.id);
-          if (answer !== undefined) put.push({ ...head, answer });
-        }
-        await apply({ put });
-        rewritten += put.length;
-      }
-      await apply({ meta: Object.fromEntries(await unsealMeta(await inner.meta(''))) });
-      await keys.retire();
-      return rewritten;
-    },
+    claim: (key, value) => serial(() => claim(key, value)),
+    rotate: () => serial(rotate),
     async shred() {
       await keys.shred();
-      await removeAll();
+      await serial(removeAll);
     },
-    close: () => inner.close(),
+    close: () => serial(() => inner.close()),
   };
 }
 

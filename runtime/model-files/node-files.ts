@@ -1,18 +1,7 @@
 // Owns keeping model files in a folder of a Node process. A file is written beside its place and renamed
 // into it, so that a crash leaves no half file under a key.
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import {
-  appendFile,
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NearfieldError } from '../errors.ts';
 import { PIECE_BYTES } from './read-through.ts';
@@ -57,7 +46,14 @@ export function createNodeFileStore(folder: string): ModelStore {
     async join(key, parts) {
       const places = parts.map(place);
       await replace(key, async (temporary) => {
-        for (const part of places) await appendFile(temporary, createReadStream(part));
+        const whole = await open(temporary, 'w');
+        try {
+          for (const part of places) {
+            for await (const piece of readPieces(await open(part))) await whole.appendFile(piece);
+          }
+        } finally {
+          await whole.close();
+        }
       });
       await Promise.all(places.map((part) => rm(part, { force: true })));
     },
