@@ -59,20 +59,29 @@ export interface Judged {
 
 const WORD = /[\p{L}\p{N}]/u;
 
-export async function judge(
-  row: Row,
-  detector: Detector,
-  types: ReadonlySet<string> | undefined,
-): Promise<Judged> {
+/** Which labelled spans count; what is left out here is neither to be found nor wrong to find. */
+export interface Counted {
+  readonly types?: ReadonlySet<string> | undefined;
+  /** Only spans whose text this matches: `\\d|@` leaves structured ids and addresses of mail. */
+  readonly matching?: RegExp | undefined;
+}
+
+export async function judge(row: Row, detector: Detector, counted: Counted = {}): Promise<Judged> {
   const found = await detector.detect(row.text, { signal: new AbortController().signal });
   const hidden = new Uint8Array(row.text.length);
   for (const span of found) hidden.fill(1, span.start, span.end);
   const gold = new Uint8Array(row.text.length);
+  const aside = new Uint8Array(row.text.length);
   const byType = new Map<string, Tally>();
   const all = emptyTally();
   for (const span of row.spans) {
     const type = LABELS[span.label];
-    if (type === undefined || (types && !types.has(type))) continue;
+    if (type === undefined) continue;
+    const { types, matching } = counted;
+    if (types?.has(type) === false || matching?.test(row.text.slice(span.start, span.end)) === false) {
+      aside.fill(1, span.start, span.end);
+      continue;
+    }
     gold.fill(1, span.start, span.end);
     const own = byType.get(type) ?? emptyTally();
     byType.set(type, own);
@@ -83,7 +92,7 @@ export async function judge(
   all.goldChars = 0;
   all.hiddenGoldChars = 0;
   for (let at = 0; at < row.text.length; at += 1) {
-    if (!WORD.test(row.text.charAt(at))) continue;
+    if (!WORD.test(row.text.charAt(at)) || (aside[at] && !gold[at])) continue;
     if (hidden[at]) all.hiddenChars += 1;
     if (gold[at]) all.goldChars += 1;
     else all.plainChars += 1;

@@ -29,6 +29,7 @@ interface Options {
   readonly json?: boolean;
   readonly dates: 'birth' | 'all';
   readonly types?: string;
+  readonly matching?: string;
   readonly detectors: string;
   readonly model: string;
   readonly bias?: string;
@@ -58,13 +59,14 @@ async function openDetectors(options: Options): Promise<readonly (readonly [stri
 async function run(options: Options): Promise<void> {
   const { rows, unplaced } = readRows(options.data);
   const types = options.types === undefined ? undefined : new Set(options.types.split(','));
+  const matching = options.matching === undefined ? undefined : new RegExp(options.matching, 'u');
   const compared: Record<string, string>[] = [];
   let judged: Judged[] = [];
   let name = '';
   for (const [each, detector] of await openDetectors(options)) {
     judged = [];
     name = each;
-    for (const row of rows) judged.push(await judge(row, detector, types));
+    for (const row of rows) judged.push(await judge(row, detector, { types, matching }));
     compared.push({ detectors: each, ...asPercents(metricsOf(judged.map((one) => one.all))) });
   }
   printBreakdown(judged);
@@ -149,6 +151,7 @@ export const command: ScriptCommand = {
       .option('--bias <number>', "taken from the tagger's score of nobody's; default the model's own")
       .option('--dates <which>', 'birth: dates of birth only; all: every full date', 'all')
       .option('--types <list>', 'count only these types, comma-separated')
+      .option('--matching <pattern>', "count only labelled spans that hold this, e.g. '[0-9]|@'")
       .action(run);
   },
 };
