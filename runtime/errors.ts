@@ -68,6 +68,8 @@ export interface ErrorOptions {
   readonly retryAfterMs?: number;
   /** The request field at fault, in OpenAI's dotted form, for `invalid-request`. */
   readonly param?: string;
+  /** The request is in order, but not for this tier: another may be able to. For `invalid-request`. */
+  readonly elsewhere?: boolean;
 }
 
 /**
@@ -81,6 +83,8 @@ export class NearfieldError extends Error {
   readonly tier: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly param: string | undefined;
+  /** Another tier may be able to do what this one refused. */
+  readonly elsewhere: boolean;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -90,6 +94,7 @@ export class NearfieldError extends Error {
     this.tier = options.tier;
     this.retryAfterMs = options.retryAfterMs;
     this.param = options.param;
+    this.elsewhere = options.elsewhere === true;
   }
 }
 
@@ -111,7 +116,7 @@ export function abortErrorOf(signal: AbortSignal): Error {
 /** May the router try the next tier after this failure? Aborts and unknown throws say no and yes. */
 export function allowsFallback(value: unknown): boolean {
   if (isAbortError(value)) return false;
-  return isNearfieldError(value) ? FALLBACK.has(value.code) : true;
+  return isNearfieldError(value) ? value.elsewhere || FALLBACK.has(value.code) : true;
 }
 
 /** An error as plain data, for worker messages. Restored by {@link fromWireError}. */
@@ -122,6 +127,7 @@ export interface WireError {
   readonly tier?: string;
   readonly retryAfterMs?: number;
   readonly param?: string;
+  readonly elsewhere?: boolean;
 }
 
 export function toWireError(value: unknown): WireError {
@@ -133,6 +139,7 @@ export function toWireError(value: unknown): WireError {
       ...(value.tier !== undefined && { tier: value.tier }),
       ...(value.retryAfterMs !== undefined && { retryAfterMs: value.retryAfterMs }),
       ...(value.param !== undefined && { param: value.param }),
+      ...(value.elsewhere && { elsewhere: true }),
     };
   }
   if (value instanceof Error) return { name: value.name, message: value.message };

@@ -8,7 +8,9 @@ import {
   allFailed,
   type Candidate,
   codeOf,
+  isForElsewhere,
   type LeftOut,
+  mayNotLeave,
   nobody,
   refOf,
   retryAfterOf,
@@ -177,15 +179,18 @@ export function createRouter(options: RouterOptions): Router {
         // A defect on the device must not become a reason to send the request away.
         const isOurs = isNearfieldError(error) || isAbortError(error);
         const isDefect = candidate.tier.kind === 'device' && !isOurs;
-        if (!isDefect && !allowsFallback(error)) throw error;
+        // Where a nearer tier has said what it can not do, that is the answer to a request that may not leave.
+        const isKept = mayNotLeave(error) && errors.some(isForElsewhere);
+        if (!isDefect && !isKept && !allowsFallback(error)) throw error;
         const failed = { tier: refOf(candidate.tier), code: codeOf(error) };
         attempts.push(failed);
         errors.push(error);
         onAttemptFailed?.(failed);
-        if (isDefect) break;
+        if (isDefect || isKept) break;
       }
     }
-    throw attempts.length === 0 ? nobody([...left, ...resting], decision) : allFailed(attempts, errors);
+    const untried = [...left, ...resting];
+    throw attempts.length === 0 ? nobody(untried, decision) : allFailed(attempts, errors, untried, decision);
   }
 
   return {

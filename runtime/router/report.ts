@@ -47,17 +47,61 @@ export function nobody(left: readonly LeftOut[], decision: PolicyDecision): Near
   return new NearfieldError('no-tier', `No tier may answer: ${listed}. ${remedy}`);
 }
 
-/** A single failure of ours is rethrown as it came; of several, the last code stands: its tier reached farthest. */
-export function allFailed(attempts: readonly Attempt[], errors: readonly unknown[]): unknown {
+/**
+ * A single failure of ours is rethrown as it came; of several, the last code stands: its tier reached farthest. But
+ * where a tier said what it can not do and no other said more, its refusal stands, which names what to change; unless
+ * a tier that was not asked may be able to later.
+ */
+export function allFailed(
+  attempts: readonly Attempt[],
+  errors: readonly unknown[],
+  left: readonly LeftOut[],
+  decision: PolicyDecision,
+): unknown {
+  const refusal = errors.find(isForElsewhere);
+  if (refusal !== undefined && errors.every(saysNoMore)) {
+    return left.some(({ why }) => why === 'breaker') ? nobody(left, decision) : withTried(refusal, attempts);
+  }
   const last = errors.at(-1);
   if (errors.length === 1 && isNearfieldError(last)) return last;
-  const listed = attempts.map(({ tier, code }) => `${tier.id} (${code})`).join(', ');
+  const listed = listOf(attempts);
   const retryAfterMs = retryAfterOf(last);
   return new NearfieldError(
     isNearfieldError(last) ? last.code : 'internal',
     `Every tier that policy allows was tried and failed: ${listed}.`,
     { cause: last, ...(retryAfterMs !== undefined && { retryAfterMs }) },
   );
+}
+
+/** Said of the request by a tier to which others are unlike: another may be able to. */
+export function isForElsewhere(error: unknown): error is NearfieldError {
+  return isNearfieldError(error) && error.elsewhere;
+}
+
+const MAY_NOT_LEAVE: ReadonlySet<string> = new Set(['egress-denied', 'redaction-failed']);
+
+/** Farther tiers are not this request's. */
+export function mayNotLeave(error: unknown): boolean {
+  return MAY_NOT_LEAVE.has(codeOf(error));
+}
+
+/** An upstream that refuses tells nobody why. */
+function saysNoMore(error: unknown): boolean {
+  return isForElsewhere(error) || mayNotLeave(error) || codeOf(error) === 'upstream-rejected';
+}
+
+function withTried(refusal: NearfieldError, attempts: readonly Attempt[]): NearfieldError {
+  if (attempts.length === 1) return refusal;
+  const { code, message, param } = refusal;
+  return new NearfieldError(code, `${message} Tried and failed: ${listOf(attempts)}.`, {
+    cause: refusal,
+    elsewhere: true,
+    ...(param !== undefined && { param }),
+  });
+}
+
+function listOf(attempts: readonly Attempt[]): string {
+  return attempts.map(({ tier, code }) => `${tier.id} (${code})`).join(', ');
 }
 
 export function codeOf(error: unknown): string {

@@ -74,10 +74,10 @@ function shapeOf(request: ChatRequest, grammars: Grammars): AnswerShape {
   const format = request.response_format?.type ?? 'text';
   const must = plan?.mode === 'must';
   if (stops.length > 0 && (must || format !== 'text')) {
-    throw refusal('stop', 'can cut JSON short, so it is not taken with response_format or a required tool');
+    throw unable('stop', 'can cut JSON short, so it is not taken with response_format or a required tool');
   }
   if (plan !== undefined && format !== 'text') {
-    throw refusal(
+    throw unable(
       'response_format',
       'and tools are not taken together; set tool_choice to none or leave one out',
     );
@@ -186,6 +186,11 @@ function withSystem(messages: readonly ChatMessage[], texts: readonly string[]):
   const isSystem = first?.role === 'system' || first?.role === 'developer';
   const content = [...(isSystem ? [textOf(first)] : []), ...texts].join('\n\n');
   return [{ role: 'system', content }, ...(isSystem ? rest : messages)];
+}
+
+/** Local models can not; a tier elsewhere may. */
+function unable(param: string, problem: string): NearfieldError {
+  return new NearfieldError('invalid-request', `${param} ${problem}.`, { param, elsewhere: true });
 }
 
 function refusal(param: string, problem: string): NearfieldError {

@@ -86,6 +86,8 @@ function refused(error: unknown, source: string): NearfieldError {
   const reason = said !== '' && source.includes(said) ? `: ${said}` : '';
   return new NearfieldError('invalid-request', `The model’s chat template refuses these messages${reason}.`, {
     param: 'messages',
+    // Its own rules, such as turns that take turns; others' differ.
+    elsewhere: true,
   });
 }
 
@@ -231,6 +233,7 @@ function unusedCharacter(source: string, conversation: Conversation): string {
   }
   throw new NearfieldError('invalid-request', 'The messages use every noncharacter of Unicode.', {
     param: 'messages',
+    elsewhere: true,
   });
 }
 

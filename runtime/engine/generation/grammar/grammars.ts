@@ -1,12 +1,12 @@
 // Owns the grammars a generator decodes by: any JSON object, a schema's values, calls of tools. Made once a
 // schema and kept; the vocabulary's tree is made with the first.
-import { NearfieldError } from '../../../errors.ts';
 import type { ToolDefinition } from '../../../types.ts';
 import type { TokenGrammar } from '../token-grammar.ts';
 import { CALL_END, CALL_START } from '../tool-text.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import { choice, type Expression, later, sequence, text } from './expression.ts';
 import { createMachine } from './machine.ts';
+import { refuse } from './refusals.ts';
 import { schemaExpression } from './schema-expression.ts';
 import { createTokenMasks } from './token-masks.ts';
 import { createTokenTrie, type TokenTrie } from './token-trie.ts';
@@ -42,7 +42,7 @@ export function createGrammars(options: GrammarsOptions): Grammars {
     }
     const machine = createMachine(expression());
     if (machine.closing(machine.start) === undefined) {
-      throw new NearfieldError('invalid-request', `${at}: no value satisfies this schema.`, { param: at });
+      refuse(at, 'no value satisfies this schema');
     }
     trie ??= createTokenTrie(options.vocabulary);
     const grammar = createTokenMasks({ ...options, machine, trie });

@@ -1,21 +1,13 @@
 // Owns patterns that begin with lookaheads, as those of e-mail addresses do: what they ask is had by taking texts
 // in common or by leaving texts out. Lookarounds anywhere else are refused, by name.
-import { NearfieldError } from '../../../errors.ts';
 import { type Automaton, compilePlain, MAX_STATES } from './pattern.ts';
 import { allBut, bothOf } from './pattern-sets.ts';
+import { unsupported } from './refusals.ts';
 
 /** Lookaheads are taken where a pattern that has one way begins with them. @throws invalid-request naming the part that is not */
 export function compilePattern(source: string, at: string): Automaton {
   const { looks, rest } = leadingLooks(source);
-  const tooLarge = () => {
-    throw new NearfieldError(
-      'invalid-request',
-      `${at}: pattern of more than ${MAX_STATES} states is not supported.`,
-      {
-        param: at,
-      },
-    );
-  };
+  const tooLarge = () => unsupported(at, `pattern of more than ${MAX_STATES} states is not supported`);
   return looks.reduce(
     (sum, { ways, wanted }) => {
       const seen = compilePlain(ways.map((way) => `^${way}`).join('|'), at);

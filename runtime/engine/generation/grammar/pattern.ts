@@ -1,6 +1,6 @@
 // Owns regular expressions of schemas as automata over code points. Takes the part of ECMAScript's that is
 // regular and says which part of the rest it met. Source: ECMA-262, 22.2.1, with the `u` flag.
-import { NearfieldError } from '../../../errors.ts';
+import { unsupported } from './refusals.ts';
 
 /** Code points from `low` to `high`, both inclusive. */
 export type Range = readonly [low: number, high: number];
@@ -66,11 +66,7 @@ export function compilePlain(source: string, at: string): Automaton {
   const letters = [...source];
   let index = 0;
   const peek = () => letters[index];
-  const refuse = (what: string): never => {
-    throw new NearfieldError('invalid-request', `${at}: pattern with ${what} is not supported.`, {
-      param: at,
-    });
-  };
+  const refuse = (what: string): never => unsupported(at, `pattern with ${what} is not supported`);
 
   function alternatives(depth: number): Node {
     const items = [branch(depth)];

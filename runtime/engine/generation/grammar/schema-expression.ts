@@ -8,7 +8,8 @@ import { createFreeNumberTerminal, createNumberTerminal } from './number-termina
 import { compilePattern } from './pattern-looks.ts';
 import { bothOf } from './pattern-sets.ts';
 import { createPatternWalk } from './pattern-walk.ts';
-import { createSchemaReader, type Facts, refuse, type SchemaNode, type SchemaType } from './schema-facts.ts';
+import { refuse, unsupported } from './refusals.ts';
+import { createSchemaReader, type Facts, type SchemaNode, type SchemaType } from './schema-facts.ts';
 import { typeOf } from './schema-merge.ts';
 import { createStringTerminal, type StringBounds } from './string-terminal.ts';
 
@@ -120,7 +121,7 @@ export function schemaExpression(schema: unknown, at: string): Expression {
       return found;
     }
     if (minProperties > entries.length && others !== undefined) {
-      refuse(facts.at, 'minProperties beyond the listed properties is not supported');
+      unsupported(facts.at, 'minProperties beyond the listed properties is not supported');
     }
     return sequence(text('{'), from(0, 0));
   }
@@ -142,7 +143,7 @@ export function schemaExpression(schema: unknown, at: string): Expression {
       }
       const bounds = boundsOf(way);
       if (except !== undefined && bounds.pattern !== undefined) {
-        refuse(place, 'propertyNames with a pattern beside listed properties is not supported');
+        unsupported(place, 'propertyNames with a pattern beside listed properties is not supported');
       }
       const made = createStringTerminal({ ...bounds, except });
       return [made && terminal(made)];
@@ -184,7 +185,8 @@ function stringOf(facts: Facts): Expression | undefined {
 }
 
 function boundsOf({ minLength, maxLength, patterns, at }: Facts): StringBounds {
-  const tooLarge = () => refuse(at, 'patterns and formats that are too large together are not supported');
+  const tooLarge = () =>
+    unsupported(at, 'patterns and formats that are too large together are not supported');
   const [first, ...others] = patterns.map((pattern) => compilePattern(pattern.source, pattern.at));
   const all = first && others.reduce((sum, other) => bothOf(sum, other, tooLarge), first);
   return { minLength, maxLength, pattern: all && createPatternWalk(all) };
@@ -223,7 +225,7 @@ function fits(value: Json, facts: Facts): boolean {
     value !== null &&
     !(plain && counted.every((fact) => fact === undefined))
   ) {
-    refuse(facts.at, 'enum or const of objects or arrays together with other keywords is not supported');
+    unsupported(facts.at, 'enum or const of objects or arrays together with other keywords is not supported');
   }
   return true;
 }

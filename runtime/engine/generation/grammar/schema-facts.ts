@@ -1,8 +1,8 @@
 // Owns reading a JSON schema: references resolved, `allOf` merged, choices spread out, until each alternative
 // is a flat set of facts. Refuses what it can not keep, naming keyword and place; nothing is ever ignored but
 // annotations. Source: JSON Schema 2020-12.
-import { NearfieldError } from '../../../errors.ts';
 import { canonical, isObject, type Json } from './json.ts';
+import { refuse, unsupported } from './refusals.ts';
 import { apart, mergeFacts } from './schema-merge.ts';
 
 export type SchemaType = 'null' | 'boolean' | 'integer' | 'number' | 'string' | 'array' | 'object';
@@ -79,10 +79,6 @@ const IMPLIED: readonly (readonly [SchemaType, readonly string[]])[] = [
   ['number', ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']],
 ];
 
-export function refuse(at: string, problem: string): never {
-  throw new NearfieldError('invalid-request', `${at}: ${problem}.`, { param: at });
-}
-
 /** `patternOf` gives a format's pattern, or nothing where it is not known. */
 export function createSchemaReader(
   root: unknown,
@@ -127,7 +123,7 @@ export function createSchemaReader(
       for (const [before, other] of branches.slice(0, index).entries()) {
         const plain = branch.every((a) => other.every((b) => apart(a, b, read)));
         if (plain) continue;
-        refuse(
+        unsupported(
           `${at}.oneOf`,
           `branches ${before} and ${index} may both hold; use anyOf, or tell them apart by type or by a required const`,
         );
@@ -147,7 +143,7 @@ export function createSchemaReader(
   }
 
   function resolve(ref: string, at: string): unknown {
-    if (ref !== '#' && !ref.startsWith('#/')) return refuse(at, `$ref ${ref} is not within this schema`);
+    if (ref !== '#' && !ref.startsWith('#/')) return unsupported(at, `$ref ${ref} is not within this schema`);
     let found: unknown = root;
     for (const step of ref.split('/').slice(1)) {
       const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
@@ -196,7 +192,7 @@ export function createSchemaReader(
       if (source !== undefined) found.push({ source, at: `${at}.format` });
       // What a name nobody knows stands for is said by the pattern beside it.
       else if (!Object.hasOwn(FREE_FORMATS, format) && schema.pattern === undefined) {
-        refuse(`${at}.format`, `format ${format} is not supported`);
+        unsupported(`${at}.format`, `format ${format} is not supported`);
       }
     }
     return found;
@@ -210,17 +206,18 @@ export function createSchemaReader(
 
 function both(some: readonly Facts[], others: readonly Facts[]): readonly Facts[] {
   const merged = some.flatMap((a) => others.flatMap((b) => mergeFacts(a, b) ?? []));
-  if (merged.length > MAX_ALTERNATIVES) refuse(some[0]!.at, `more than ${MAX_ALTERNATIVES} alternatives`);
+  if (merged.length > MAX_ALTERNATIVES)
+    unsupported(some[0]!.at, `more than ${MAX_ALTERNATIVES} alternatives`);
   return merged;
 }
 
 function checkKeywords(schema: { readonly [key: string]: unknown }, at: string): void {
   for (const key of Object.keys(schema)) {
     if (KEYWORDS.has(key) || ANNOTATIONS.has(key) || key.startsWith('x-')) continue;
-    refuse(at, `keyword ${key} is not supported`);
+    unsupported(at, `keyword ${key} is not supported`);
   }
   const unique = schema.uniqueItems === true && !(Number(schema.maxItems) <= 1);
-  if (unique) refuse(at, 'keyword uniqueItems is not supported');
+  if (unique) unsupported(at, 'keyword uniqueItems is not supported');
 }
 
 function typesOf(schema: { readonly [key: string]: unknown }, at: string): ReadonlySet<SchemaType> {
@@ -268,7 +265,7 @@ function numbersOf(schema: { readonly [key: string]: unknown }, at: string): Num
     if (value === undefined) continue;
     if (!Number.isInteger(value) || value < 0) refuse(`${at}.${name}`, 'expected a whole number, 0 or more');
     if (name.startsWith('min') && value > MAX_COUNT) {
-      refuse(`${at}.${name}`, `more than ${MAX_COUNT} is not supported`);
+      unsupported(`${at}.${name}`, `more than ${MAX_COUNT} is not supported`);
     }
   }
   const bounds = FREE_FORMATS[String(schema.format)];
@@ -278,7 +275,7 @@ function numbersOf(schema: { readonly [key: string]: unknown }, at: string): Num
   }
   const { multipleOf } = found;
   if (multipleOf !== undefined && !(Number.isSafeInteger(multipleOf) && multipleOf > 0)) {
-    refuse(`${at}.multipleOf`, 'only whole numbers are supported, for others do not divide exactly');
+    unsupported(`${at}.multipleOf`, 'only whole numbers are supported, for others do not divide exactly');
   }
   return found;
 }
