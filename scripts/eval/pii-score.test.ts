@@ -29,6 +29,7 @@ const finds = (...words: readonly string[]): Detector => ({
       end: text.indexOf(word) + word.length,
       type: 'person',
       score: 1,
+      source: 'words',
     })),
 });
 
