@@ -163,8 +163,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     signal: AbortSignal,
   ): Promise<CacheLookup> {
     if (query === undefined || request.cache === 'refresh') {
-      const reason =
-        cache === undefined ? 'no-cache' : run.decision.cacheable ? `asked-${request.cache}` : 'policy';
+      const asked = request.cache === 'bypass' || request.cache === 'refresh' ? request.cache : 'logprobs';
+      const reason = cache === undefined ? 'no-cache' : run.decision.cacheable ? `asked-${asked}` : 'policy';
       run.cache = { status: request.cache === 'refresh' && query !== undefined ? 'miss' : 'bypass', reason };
       return run.cache;
     }

@@ -159,7 +159,10 @@ export interface Passage {
   readonly similarity: number;
 }
 
-/** How likely a token of the answer was. Natural logarithms, over the model's whole vocabulary. */
+/**
+ * How likely the model itself held a token of the answer. Natural logarithms, over its whole vocabulary, before
+ * temperature, bias and penalties.
+ */
 export interface TokenLogprob {
   readonly token: string;
   readonly logprob: number;
@@ -173,7 +176,7 @@ export type TierPart =
   | {
       readonly type: 'text-delta';
       readonly text: string;
-      /** Of the tokens that this text ends; only where the request asked. */
+      /** Of the tokens that begin in this text; only where the request asked. */
       readonly logprobs?: readonly TokenLogprob[] | undefined;
     }
   | {

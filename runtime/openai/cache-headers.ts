@@ -64,6 +64,7 @@ function defined(control: CacheControl): CacheControl {
 const FORWARDED: Readonly<Record<string, string>> = {
   'asked-refresh': 'request',
   'asked-bypass': 'request',
+  'asked-logprobs': 'request',
   expired: 'stale',
   'too-old': 'stale',
 };

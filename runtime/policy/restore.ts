@@ -2,7 +2,7 @@
 // stream, holding back at most one placeholder's length. Only exact placeholders of this very request
 // count; a damaged one is left as it came, never guessed. URLs, code and tool arguments stay as they are
 // unless the policy says otherwise.
-import type { Passage, TierPart } from '../types.ts';
+import type { Passage, TierPart, TokenLogprob } from '../types.ts';
 import type { PolicyDocument } from './document.ts';
 import { originalOffset, type Redaction } from './redact.ts';
 import { createRegionTracker, type Region } from './regions.ts';
@@ -88,9 +88,16 @@ export async function* restoreParts(
     argumentsOf.set(index, made);
     return made;
   };
+  // As the model said them: of a placeholder's tokens, none is likelier for what stands behind it.
+  let logprobs: readonly TokenLogprob[] = [];
+  const textOf = (ready: string): TierPart => {
+    const told = logprobs;
+    logprobs = [];
+    return { type: 'text-delta', text: ready, ...(told.length > 0 && { logprobs: told }) };
+  };
   const release = function* (): Generator<TierPart> {
     const rest = text.flush();
-    if (rest !== '') yield { type: 'text-delta', text: rest };
+    if (rest !== '') yield textOf(rest);
     for (const [index, restorer] of argumentsOf) {
       const argumentsText = restorer.flush();
       if (argumentsText !== '') yield { type: 'tool-call-delta', index, argumentsText };
@@ -99,8 +106,9 @@ export async function* restoreParts(
   for await (const part of parts) {
     if (part.type === 'text-delta') {
       const ready = text.push(part.text);
+      if (part.logprobs !== undefined) logprobs = [...logprobs, ...part.logprobs];
       // The first part decides about fallback, so an empty one still counts.
-      if (ready !== '' || part.text === '') yield { ...part, text: ready };
+      if (ready !== '' || part.text === '') yield textOf(ready);
     } else if (part.type === 'tool-call-delta') {
       const name = part.name === undefined ? undefined : (redaction.names.get(part.name) ?? part.name);
       const argumentsText = restoreIn.includes('tool-arguments')

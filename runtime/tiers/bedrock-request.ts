@@ -17,6 +17,7 @@ interface Turn {
  * @throws invalid-request where Converse has no such shape
  */
 export function converseBody(request: ChatRequest, model = ''): object {
+  refuseLogprobs(request);
   const system = systemOf(request).map((text) => ({ text }));
   const messages = turnsOf(request.messages);
   if (messages.length === 0 && system.length === 0) {
@@ -39,6 +40,16 @@ export function converseBody(request: ChatRequest, model = ''): object {
     toolConfig: toolConfigOf(request),
     outputConfig: outputConfigOf(request),
   });
+}
+
+/**
+ * Converse tells no likelihoods. An answer without them is not the one that was asked for, so this is refused, as
+ * LiteLLM does unless told to drop parameters, and left to a tier that has them.
+ */
+function refuseLogprobs({ logprobs }: ChatRequest): void {
+  if (logprobs !== true) return;
+  const message = 'logprobs: Bedrock tells none. Ask without, or add a tier that does.';
+  throw new NearfieldError('invalid-request', message, { param: 'logprobs', elsewhere: true });
 }
 
 /** The user must speak first, and where none did this stands for it. */

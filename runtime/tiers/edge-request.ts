@@ -25,6 +25,8 @@ export function chatBodyOf(request: ChatRequest, target: EdgeTarget): object {
     frequency_penalty: request.frequency_penalty,
     presence_penalty: request.presence_penalty,
     seed: request.seed,
+    logprobs: request.logprobs,
+    top_logprobs: request.logprobs === true ? request.top_logprobs : undefined,
     stop: request.stop,
     tools: request.tools,
     tool_choice: request.tool_choice,

@@ -3,7 +3,7 @@
 import { createParser } from 'eventsource-parser';
 import * as z from 'zod/mini';
 import { type ErrorCode, NearfieldError } from '../errors.ts';
-import type { FinishReason, TierPart, Usage } from '../types.ts';
+import type { FinishReason, TierPart, TokenLogprob, Usage } from '../types.ts';
 import { refusalOf, textIn } from './upstream.ts';
 
 // An event is a few hundred bytes, a source list some thousands. Beyond this something is wrong.
@@ -45,9 +45,19 @@ const delta = z.object({
   refusal: z.nullish(z.string()),
   tool_calls: z.nullish(z.array(toolCall)),
 });
+const likelihood = { token: z.string(), logprob: z.number(), bytes: z.nullish(z.array(z.number())) };
+const likelihoods = z.nullish(
+  z.array(z.object({ ...likelihood, top_logprobs: z.nullish(z.array(z.object(likelihood))) })),
+);
+const choice = z.object({
+  delta: z.nullish(delta),
+  finish_reason: z.nullish(z.string()),
+  // What is told in another form than OpenAI's, as some endpoints do, must not cost the answer.
+  logprobs: z.catch(z.nullish(z.object({ content: likelihoods, refusal: likelihoods })), null),
+});
 const chunkData = z.object({
   model: z.nullish(z.string()),
-  choices: z.nullish(z.array(z.object({ delta: z.nullish(delta), finish_reason: z.nullish(z.string()) }))),
+  choices: z.nullish(z.array(choice)),
   usage: z.nullish(
     z.object({ prompt_tokens: z.nullish(z.number()), completion_tokens: z.nullish(z.number()) }),
   ),
@@ -68,7 +78,9 @@ const FINISH: Readonly<Record<string, FinishReason>> = {
 export async function* partsOf(
   events: AsyncIterable<string>,
   tierId: string,
+  { logprobs = false }: { readonly logprobs?: boolean } = {},
 ): AsyncGenerator<TierPart, void, void> {
+  const withLikelihoods = logprobs ? createLikelihoods() : undefined;
   let finishReason: FinishReason | undefined;
   let usage: Usage | undefined;
   let model: string | undefined;
@@ -77,7 +89,11 @@ export async function* partsOf(
     if (data === '[DONE]') break;
     const chunk = chunkData.parse(JSON.parse(data));
     if (chunk.error !== undefined && chunk.error !== null) throw streamErrorOf(tierId, chunk.error);
-    for (const part of deltasOf(chunk)) yield part.type === 'tool-call-delta' ? numbered(part) : part;
+    withLikelihoods?.add(chunk);
+    for (const part of deltasOf(chunk)) {
+      if (part.type === 'tool-call-delta') yield numbered(part);
+      else yield part.type === 'text-delta' && withLikelihoods ? withLikelihoods.to(part) : part;
+    }
     const reason = chunk.choices?.[0]?.finish_reason;
     if (reason) finishReason = FINISH[reason] ?? 'stop';
     model = chunk.model ?? model;
@@ -102,6 +118,27 @@ function createNumbering(): (part: Extract<FoundDelta, { type: 'tool-call-delta'
     const id = part.id ?? (begun.has(last) ? undefined : `call_${crypto.randomUUID()}`);
     begun.add(last);
     return { ...part, index: last, id };
+  };
+}
+
+type TextDelta = Extract<TierPart, { type: 'text-delta' }>;
+
+/** A token that ends no character comes with no text; its likelihood goes with the next that has some. */
+function createLikelihoods(): { add(chunk: Chunk): void; to(part: TextDelta): TextDelta } {
+  let waiting: TokenLogprob[] = [];
+  return {
+    add({ choices }) {
+      const told = choices?.[0]?.logprobs;
+      for (const { top_logprobs: top, bytes = null, ...chosen } of told?.content ?? told?.refusal ?? []) {
+        const others = (top ?? []).map((other) => ({ ...other, bytes: other.bytes ?? null }));
+        waiting.push({ ...chosen, bytes, top: others });
+      }
+    },
+    to(part) {
+      const logprobs = waiting;
+      waiting = [];
+      return logprobs.length > 0 ? { ...part, logprobs } : part;
+    },
   };
 }
 

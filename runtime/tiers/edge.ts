@@ -52,7 +52,8 @@ export function createEdgeTier(options: EdgeTierOptions): Tier {
     });
     const type = response.headers.get('content-type') ?? '';
     if (!response.ok || !type.startsWith('text/event-stream')) throw await refused(response, id);
-    yield* onlyAskedFor(partsOf(eventsOf(chunksOf(response)), id), request);
+    const parts = partsOf(eventsOf(chunksOf(response)), id, { logprobs: request.logprobs === true });
+    yield* onlyAskedFor(parts, request);
   }
 
   return {

@@ -32,11 +32,10 @@ export async function* answerParts(options: AnswerOptions): AsyncGenerator<Part,
   const detokenizer = createDetokenizer(vocabulary);
   const finder = createStopFinder(calls === 'free' ? [...options.stops, CALL_START] : options.stops);
   let reader = calls === 'must' ? createCallReader(options.newId) : undefined;
-  let logprobs: TokenLogprob[] = [];
+  const likelihoods = createLikelihoods(vocabulary);
   const text = (said: string): Part => {
-    const told = logprobs;
-    logprobs = [];
-    return { type: 'text-delta', text: said, ...(told.length > 0 && { logprobs: told }) };
+    const logprobs = likelihoods.take(said);
+    return { type: 'text-delta', text: said, ...(logprobs.length > 0 && { logprobs }) };
   };
 
   if (calls === 'must' && !loop.fits()) return 'length';
@@ -47,7 +46,7 @@ export async function* answerParts(options: AnswerOptions): AsyncGenerator<Part,
       if (!reader.ended()) continue;
       return 'tool_calls';
     }
-    if (token.likelihood !== undefined) logprobs.push(logprobOf(token, vocabulary));
+    likelihoods.add(token, said);
     const found = finder.push(said);
     if (found.text !== '') yield text(found.text);
     if (found.stop === undefined) continue;
@@ -169,8 +168,36 @@ function createValueScan(): (text: string) => number {
   };
 }
 
-function logprobOf({ likelihood }: Token, vocabulary: Vocabulary): TokenLogprob {
-  const { chosen, top } = likelihood!;
+interface Likelihoods {
+  add(token: Token, said: string): void;
+  /** Of the tokens that begin in this text, the next that leaves. */
+  take(text: string): readonly TokenLogprob[];
+}
+
+/**
+ * Each is told with the first of its text that leaves; that of a token of which none does, as of a stop sequence, never.
+ * A token that ends no character goes with the one that does.
+ */
+function createLikelihoods(vocabulary: Vocabulary): Likelihoods {
+  const waiting: { readonly start: number; readonly isPart: boolean; readonly logprob: TokenLogprob }[] = [];
+  let said = 0;
+  let left = 0;
+  return {
+    add({ likelihood }, text) {
+      const start = said;
+      said += text.length;
+      if (likelihood === undefined) return;
+      waiting.push({ start, isPart: text === '', logprob: logprobOf(likelihood, vocabulary) });
+    },
+    take(text) {
+      left += text.length;
+      const last = waiting.findLastIndex(({ start, isPart }) => start < left && !isPart);
+      return waiting.splice(0, last + 1).map(({ logprob }) => logprob);
+    },
+  };
+}
+
+function logprobOf({ chosen, top }: NonNullable<Token['likelihood']>, vocabulary: Vocabulary): TokenLogprob {
   return { ...named(chosen, vocabulary), top: top.map((entry) => named(entry, vocabulary)) };
 }
 

@@ -60,6 +60,12 @@ interface Choice {
   readonly end?: 'stop' | 'length' | undefined;
 }
 
+interface Due {
+  readonly ids: readonly number[];
+  readonly end: Choice['end'];
+}
+const NOTHING_DUE: Due = { ids: [], end: undefined };
+
 export function createDecodeLoop(options: DecodeOptions): DecodeLoop {
   const { sequence, prompt, sampler, maxTokens, endIds, guesser, vocab, now } = options;
   const history = [...prompt];
@@ -67,6 +73,8 @@ export function createDecodeLoop(options: DecodeOptions): DecodeLoop {
   let state = grammar?.start ?? 0;
   let finish: 'stop' | 'length' = 'stop';
   let takenBack = false;
+  /** What has to follow, where it is said token by token because the likelihood of each is told. */
+  let due: Due = NOTHING_DUE;
   const stats = { prefillMs: 0, decodeMs: 0, guessed: 0, guessedRight: 0 };
   const prefillTokens = prompt.length - sequence.length;
   const remaining = () => maxTokens - (history.length - prompt.length);
@@ -135,21 +143,34 @@ export function createDecodeLoop(options: DecodeOptions): DecodeLoop {
 
   /** What comes next by this row: one token, more where only one text can follow, or the end. */
   function choose(row: Float32Array): Choice {
+    if (due.ids.length > 0) return oneByOne(row, due.ids, due.end);
     const id = sampler.pick(row, grammar?.mask(state));
     if (endIds.has(id)) return { tokens: [], end: 'stop' };
-    const token = { id, likelihood: likelihoodOf(row, id) };
-    if (grammar === undefined) return { tokens: [token] };
+    if (grammar === undefined) return inARow(row, [id]);
     const closing = grammar.closing(state);
     const next = grammar.next(state, id) ?? state;
     const left = remaining() - 1;
     // As long as the end is within reach it stays so: a step that would lose it is not taken.
     if (closing.length <= remaining() && grammar.closing(next).length > left) {
-      return { tokens: closing.map((closer) => ({ id: closer })), end: 'length' };
+      return inARow(row, closing, 'length');
     }
-    if (options.logprobs !== undefined) return { tokens: [token] };
     const forced = grammar.forced(next);
     const fits = forced.length > 0 && closingAfter(grammar, next, forced) <= left - forced.length;
-    return { tokens: fits ? [token, ...forced.map((only) => ({ id: only }))] : [token] };
+    return inARow(row, fits ? [id, ...forced] : [id]);
+  }
+
+  /** Nobody has to be asked for more than the first of these; but the likelihood of each takes its own row. */
+  function inARow(row: Float32Array, ids: readonly number[], end?: Choice['end']): Choice {
+    if (options.logprobs !== undefined && ids.length > 1) return oneByOne(row, ids, end);
+    return { tokens: ids.map((id) => ({ id, likelihood: likelihoodOf(row, id) })), end };
+  }
+
+  function oneByOne(row: Float32Array, [id, ...ids]: readonly number[], end: Choice['end']): Choice {
+    due = { ids, end };
+    return {
+      tokens: [{ id: id!, likelihood: likelihoodOf(row, id!) }],
+      end: ids.length > 0 ? undefined : end,
+    };
   }
 
   function likelihoodOf(row: Float32Array, id: number): Token['likelihood'] {
@@ -174,6 +195,7 @@ export function createDecodeLoop(options: DecodeOptions): DecodeLoop {
     constrain(next, from, insteadOfLast) {
       grammar = next;
       state = from;
+      due = NOTHING_DUE;
       if (insteadOfLast === undefined) return;
       takenBack = true;
       history.splice(history.length - 1, 1, ...insteadOfLast);

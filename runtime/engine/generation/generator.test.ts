@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequest } from '../../types.ts';
+import type { ChatRequest, TierPart } from '../../types.ts';
 import { createBookDecoder, hashedLogits } from './fixtures/decoder-book.ts';
 import {
   ask,
@@ -176,6 +176,45 @@ describe('createGenerator', () => {
     const bytes = told.flatMap(({ bytes: of }) => [...of!]);
     expect(new TextDecoder().decode(Uint8Array.from(bytes))).toBe('Hello 日!');
     expect(told.every(({ logprob, top }) => logprob <= 0 && top.length === 2)).toBe(true);
+  });
+
+  it('tells the log-probability of each token whose text is said, and of no other', async () => {
+    const said = (all: readonly TierPart[]): string => {
+      const told = all.flatMap((part) => (part.type === 'text-delta' ? (part.logprobs ?? []) : []));
+      return new TextDecoder().decode(Uint8Array.from(told.flatMap(({ bytes }) => [...bytes!])));
+    };
+    const answer = async (script: string, more: Partial<ChatRequest>) => {
+      const request = ask('Hi', { logprobs: true, ...more });
+      return await collect(generatorOn(parrot([script])).stream(request, { signal: never }));
+    };
+    const stopped = await answer('One two STOP three', { stop: [' STOP'] });
+    expect([stopped.text, said(stopped.all)]).toEqual(['One two', 'One two']);
+    const nearly = await answer('One two STO three', { stop: [' STOP'] });
+    expect([nearly.text, said(nearly.all)]).toEqual(['One two STO three', 'One two STO three']);
+    const tools = [{ type: 'function' as const, function: { name: 'f' } }];
+    const called = await answer('Wait. <tool_call>\n{"name": "f", "arguments": {}}', { tools });
+    expect(called.finish.finishReason).toBe('tool_calls');
+    expect([called.text, said(called.all)]).toEqual(['Wait. ', 'Wait. ']);
+  });
+
+  it('says the same with log-probabilities as without, where a grammar holds it, and tells each token’s', async () => {
+    const schema = {
+      type: 'object',
+      properties: { city: { enum: ['Lyon', 'Lima'] }, days: { type: 'array', items: { type: 'integer' } } },
+      required: ['city', 'days'],
+    };
+    const format = { type: 'json_schema' as const, json_schema: { name: 's', schema } };
+    const reasons = new Set<string>();
+    for (const [seed, budget] of [5, 30, 35, 45, 60, 200].entries()) {
+      const request = ask('Hi', { response_format: format, seed, max_completion_tokens: budget });
+      const plain = await collect(babbler(seed).stream(request, { signal: never }));
+      const told = await collect(babbler(seed).stream({ ...request, logprobs: true }, { signal: never }));
+      expect([told.text, told.finish]).toEqual([plain.text, plain.finish]);
+      const parts = told.all.flatMap((part) => (part.type === 'text-delta' ? (part.logprobs ?? []) : []));
+      expect(parts.map(({ token }) => token).join('')).toBe(plain.text);
+      reasons.add(told.finish.finishReason);
+    }
+    expect(reasons).toEqual(new Set(['stop', 'length']));
   });
 
   it('refuses what it can not do, naming the field', async () => {

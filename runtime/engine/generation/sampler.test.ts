@@ -153,6 +153,12 @@ describe('likelihoods', () => {
     );
   });
 
+  it('tells what can not be as very unlikely, for JSON has no infinity', () => {
+    const row = Float32Array.from([0, Number.NEGATIVE_INFINITY]);
+    const { chosen, top } = likelihoods(row, 1, 2);
+    expect([chosen.logprob, ...top.map(({ logprob }) => logprob)]).toEqual([-9999, 0, -9999]);
+  });
+
   it('tells no more alternatives than asked', () => {
     expect(likelihoods(Float32Array.from([1, 3, 2]), 0, 2).top.map(({ id }) => id)).toEqual([1, 2]);
     expect(likelihoods(Float32Array.from([1, 3, 2]), 0, 0).top).toEqual([]);

@@ -179,7 +179,13 @@ function spin(ids: readonly number[], weightOf: (id: number) => number, chance: 
   return ids[ids.length - 1]!;
 }
 
-/** Log-probability of `chosen` and of the `top` likeliest, over the whole row as the model gave it. */
+/** What OpenAI tells of a token that is as good as impossible; JSON has no infinity. Source: its API reference. */
+const LEAST_LOGPROB = -9999;
+
+/**
+ * Log-probability of `chosen` and of the `top` likeliest, over the whole row as the model gave it: before bias, penalties,
+ * mask and temperature, as OpenAI's are and vLLM's by default.
+ */
 export function likelihoods(
   logits: Float32Array,
   chosen: number,
@@ -190,7 +196,7 @@ export function likelihoods(
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - most);
   const normaliser = most + Math.log(sum);
-  const of = (id: number): Likelihood => ({ id, logprob: logits[id]! - normaliser });
+  const of = (id: number): Likelihood => ({ id, logprob: Math.max(LEAST_LOGPROB, logits[id]! - normaliser) });
   return { chosen: of(chosen), top: leaders(logits, top).map(of) };
 }
 

@@ -19,6 +19,7 @@ const KEYS: Readonly<Record<string, MessageKey>> = {
   policy: 'reason.policy',
   'no-cache': 'reason.off',
   'asked-bypass': 'reason.off',
+  'asked-logprobs': 'reason.off',
   'asked-refresh': 'reason.refresh',
   'store-failed': 'reason.failed',
   'embed-failed': 'reason.failed',
