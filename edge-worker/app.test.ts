@@ -144,9 +144,9 @@ describe('refusals, in the shape of the OpenAI API', () => {
     const fail = new NearfieldError('no-tier', 'No tier may answer.');
     const { app, audit } = setUp({}, createFakeRuntime({ fail }));
     const response = await app.request('/v1/chat/completions', chat(HELLO));
-    expect(response.status).toBe(503);
+    expect(response.status).toBe(400);
     await response.text();
-    await expect.poll(() => audit.recent(1)).toMatchObject([{ status: 503, errorCode: 'no-tier' }]);
+    await expect.poll(() => audit.recent(1)).toMatchObject([{ status: 400, errorCode: 'no-tier' }]);
   });
 });
 

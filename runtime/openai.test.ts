@@ -199,12 +199,15 @@ describe('chat through the OpenAI SDK', () => {
       call(0, '', 'call_a', 'lookup'),
       call(0, '{"q":'),
       call(1, '{}', 'call_b', 'now'),
+      call(2, '', 'call_c', 'ping'),
       call(0, '"é"}'),
       { ...end, finishReason: 'tool_calls' } as StreamPart,
     ];
     const expected = [
       { id: 'call_a', type: 'function', function: { name: 'lookup', arguments: '{"q":"é"}' } },
       { id: 'call_b', type: 'function', function: { name: 'now', arguments: '{}' } },
+      // Some models stream nothing for the arguments of a call without; empty text is no JSON.
+      { id: 'call_c', type: 'function', function: { name: 'ping', arguments: '{}' } },
     ];
     const tools = [
       { type: 'function' as const, function: { name: 'lookup', parameters: { type: 'object' } } },
@@ -220,6 +223,10 @@ describe('chat through the OpenAI SDK', () => {
       .finalChatCompletion();
     expect(done.choices[0]?.message.tool_calls).toMatchObject(expected);
     expect(seen.request?.tools).toEqual(tools);
+
+    const cut = [start, call(0, '', 'call_a', 'lookup'), { ...end, finishReason: 'length' } as StreamPart];
+    const part = await setup(cut).client.chat.completions.create({ model: 'any', messages, tools });
+    expect(part.choices[0]?.message.tool_calls).toMatchObject([{ function: { arguments: '' } }]);
   });
 
   it('hands the sources of an answer on, streamed and whole', async () => {
@@ -608,11 +615,12 @@ describe('models and the rest', () => {
 
   const statuses: readonly (readonly [ErrorCode, number, string])[] = [
     ['egress-denied', 403, 'permission_error'],
-    ['no-tier', 503, 'api_error'],
+    ['redaction-failed', 403, 'permission_error'],
     ['unauthorized', 401, 'authentication_error'],
     ['rate-limited', 429, 'rate_limit_error'],
     ['context-overflow', 400, 'invalid_request_error'],
     // Clients that know no x-should-retry ask again after any 5xx, and each time the request would leave.
+    ['no-tier', 400, 'invalid_request_error'],
     ['upstream-rejected', 400, 'invalid_request_error'],
     ['upstream-unavailable', 502, 'api_error'],
     ['upstream-timeout', 504, 'api_error'],
@@ -622,7 +630,17 @@ describe('models and the rest', () => {
     const response = await setup([new NearfieldError(code, 'Said.')]).post({ messages });
     expect(response.status).toBe(status);
     expect(response.headers.get('nearfield-error')).toBe(code);
-    expect(await response.json()).toMatchObject({ error: { type, message: 'Said.' } });
+    expect(await response.json()).toMatchObject({
+      error: { type, message: expect.stringMatching(/^Said\./) },
+    });
+  });
+
+  it('says no-tier as a matter of time where it is one', async () => {
+    const resting = new NearfieldError('no-tier', 'Said.', { retryAfterMs: 1500 });
+    const response = await setup([resting]).post({ messages });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('2');
+    expect(response.headers.get('x-should-retry')).toBe('true');
   });
 
   it('tells an HTTP client that left 499, with nothing to read', async () => {

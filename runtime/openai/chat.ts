@@ -1,7 +1,7 @@
 // Owns /v1/chat/completions: runtime parts in, OpenAI's completion or its chunks out. Nearfield's own facts
 // (tier, cache, timings, receipt, sources) ride in a `nearfield` field that other clients overlook.
 import { isNearfieldError, NearfieldError } from '../errors.ts';
-import type { ChatRequest, Passage, ResponseEnd, StreamPart, Usage } from '../types.ts';
+import type { ChatRequest, FinishReason, Passage, ResponseEnd, StreamPart, Usage } from '../types.ts';
 import { ignoredHeader, readJson } from './body.ts';
 import { cacheHeadersOf } from './cache-headers.ts';
 import { type ChatCall, chatCallOf } from './chat-request.ts';
@@ -115,15 +115,23 @@ async function* chunksOf(
   ];
   yield chunk(choice({ role: 'assistant', content: '' }));
   let end: ResponseEnd | undefined;
+  const told = new Map<number, boolean>();
   for await (const part of rest(parts)) {
     if (part.type === 'response-end') end = part;
     else if (part.type === 'sources') yield chunk(choice({}), { nearfield: { sources: part.passages } });
     else {
+      if (part.type === 'tool-call-delta')
+        told.set(part.index, told.get(part.index) === true || part.argumentsText !== '');
       const frame = chunk(choice(deltaOf(part), null, logprobsOf(part)));
       yield obfuscate ? padded(frame) : frame;
     }
   }
   if (end === undefined) throw endless();
+  for (const [index, hasArguments] of told) {
+    const argumentsText = wholeArguments('', end.finishReason);
+    if (!hasArguments && argumentsText !== '')
+      yield chunk(choice(deltaOf({ type: 'tool-call-delta', index, argumentsText })));
+  }
   // Which model it was is known for certain only now; clients keep what the last chunk says.
   const { model } = end;
   yield chunk(choice({}, end.finishReason), { model, nearfield: factsOf(end) });
@@ -143,6 +151,14 @@ function deltaOf(part: Exclude<Delta, { type: 'sources' }>): object {
       },
     ],
   };
+}
+
+/**
+ * A call's arguments once the answer has ended. Some models stream none at all for a call without, and LangChain and the
+ * OpenAI SDK's helpers take the empty text for broken JSON.
+ */
+function wholeArguments(json: string, finishReason: FinishReason): string {
+  return json === '' && finishReason !== 'length' ? '{}' : json;
 }
 
 function logprobsOf(part: Delta): { content: object[]; refusal: null } | null {
@@ -173,7 +189,12 @@ async function completionOf(start: Start, parts: AsyncIterator<StreamPart>): Pro
     }
   }
   if (end === undefined) throw endless();
-  const toolCalls = [...calls.values()].map(({ id, ...fn }) => ({ id, type: 'function', function: fn }));
+  const { finishReason } = end;
+  const toolCalls = [...calls.values()].map(({ id, name, arguments: json }) => ({
+    id,
+    type: 'function',
+    function: { name, arguments: wholeArguments(json, finishReason) },
+  }));
   const message = {
     role: 'assistant',
     content: content === '' && toolCalls.length > 0 ? null : content,
@@ -190,7 +211,7 @@ async function completionOf(start: Start, parts: AsyncIterator<StreamPart>): Pro
         index: 0,
         message,
         logprobs: logprobs === undefined ? null : { content: logprobs, refusal: null },
-        finish_reason: end.finishReason,
+        finish_reason: finishReason,
       },
     ],
     usage: usageOf(end.usage),

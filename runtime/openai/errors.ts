@@ -23,6 +23,8 @@ interface Row {
   readonly type: OpenAiErrorType;
   /** OpenAI's name for it, where OpenAI has one; else our code goes out as it is. */
   readonly code?: string;
+  /** Said after the error's own message: words by which clients know it. */
+  readonly adds?: string;
 }
 
 const TABLE: Readonly<Record<ErrorCode, Row>> = {
@@ -30,7 +32,7 @@ const TABLE: Readonly<Record<ErrorCode, Row>> = {
   'no-tier': { status: 503, type: 'api_error' },
   'egress-denied': { status: 403, type: 'permission_error' },
   'policy-failed': { status: 500, type: 'api_error' },
-  'redaction-failed': { status: 500, type: 'api_error' },
+  'redaction-failed': { status: 403, type: 'permission_error' },
   'integrity-mismatch': { status: 500, type: 'api_error' },
   'model-not-found': { status: 404, type: 'invalid_request_error', code: 'model_not_found' },
   'model-unsupported': { status: 400, type: 'invalid_request_error' },
@@ -39,7 +41,13 @@ const TABLE: Readonly<Record<ErrorCode, Row>> = {
   'golden-mismatch': { status: 503, type: 'api_error' },
   'device-lost': { status: 503, type: 'api_error' },
   'out-of-memory': { status: 503, type: 'api_error' },
-  'context-overflow': { status: 400, type: 'invalid_request_error', code: 'context_length_exceeded' },
+  'context-overflow': {
+    status: 400,
+    type: 'invalid_request_error',
+    code: 'context_length_exceeded',
+    // LangChain and others look for OpenAI's "maximum context length" in the message, and not at the code.
+    adds: 'That is beyond the maximum context length.',
+  },
   'queue-full': { status: 503, type: 'api_error' },
   'storage-failed': { status: 500, type: 'api_error' },
   'quota-exceeded': { status: 500, type: 'api_error' },
@@ -56,14 +64,28 @@ const TABLE: Readonly<Record<ErrorCode, Row>> = {
   internal: { status: 500, type: 'api_error' },
 };
 
+/** In place of the table's where no later try is known to help: LangChain asks six times more after any 5xx. */
+const FINAL: Partial<Record<ErrorCode, Row>> = {
+  'no-tier': { status: 400, type: 'invalid_request_error' },
+};
+
 /** Client closed the request: nginx's number, for logs; nobody is left to read it. */
 const ABORTED_STATUS = 499;
 
 /** Any throw as OpenAI's error object. */
 export function openAiErrorOf(thrown: unknown): OpenAiError {
   const error = known(thrown);
-  const { type, code } = TABLE[error.code];
-  return { message: error.message, type, param: error.param ?? null, code: code ?? error.code };
+  const { type, code, adds } = rowOf(error);
+  const message = adds === undefined ? error.message : `${error.message} ${adds}`;
+  return { message, type, param: error.param ?? null, code: code ?? error.code };
+}
+
+function rowOf(error: NearfieldError): Row {
+  return (mayHelpLater(error) ? undefined : FINAL[error.code]) ?? TABLE[error.code];
+}
+
+function mayHelpLater({ retryable, retryAfterMs }: NearfieldError): boolean {
+  return retryable || retryAfterMs !== undefined;
 }
 
 /**
@@ -79,7 +101,7 @@ export function errorResponse(
   if (isAbortError(thrown)) return new Response(null, { status: ABORTED_STATUS });
   const error = known(thrown);
   const all = new Headers({ ...headers, 'cache-control': 'no-store', 'nearfield-error': error.code });
-  all.set('x-should-retry', String(error.retryable || error.retryAfterMs !== undefined));
+  all.set('x-should-retry', String(mayHelpLater(error)));
   if (error.code === 'unauthorized') all.set('www-authenticate', 'Bearer');
   if (error.retryAfterMs !== undefined) {
     all.set('retry-after', String(Math.ceil(error.retryAfterMs / 1000)));
@@ -87,7 +109,7 @@ export function errorResponse(
   }
   return Response.json(
     { error: openAiErrorOf(error) },
-    { status: status ?? TABLE[error.code].status, headers: all },
+    { status: status ?? rowOf(error).status, headers: all },
   );
 }
 
