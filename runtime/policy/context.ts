@@ -3,7 +3,9 @@
 // right after it. The text is folded, so accents need no thought here.
 import type { SpanType } from '../types.ts';
 import { type Find, precededBy } from './find.ts';
+import { createTriggers } from './heads.ts';
 import { FIRST_NAMES, NOT_NAMES } from './names.ts';
+import type { Survey } from './survey.ts';
 import { range } from './words.ts';
 
 const PARTICLE =
@@ -24,6 +26,8 @@ interface Context {
   readonly type: SpanType;
   readonly score: number;
   readonly trigger: RegExp;
+  /** Characters of the trigger before its first word, at most. Default 0. */
+  readonly lead?: number | undefined;
   /** Sticky: what must come right after the trigger. */
   readonly value: RegExp;
   accept?(value: string): boolean;
@@ -61,6 +65,7 @@ const CONTEXTS: readonly Context[] = [
     pattern: 'greeted-name',
     type: 'person',
     score: 0.7,
+    lead: 2,
     trigger:
       /(?:^|[\n.!?"] ?)(?:dear|hi|hello|hey|hola|estimad[oa]|querid[oa]|ola|oi|prezad[oa]|car[oa])\s{1,2}/gi,
     value: new RegExp(`${NAME}(?=\\s?[,!:;.\\n]|$)`, 'y'),
@@ -174,31 +179,42 @@ const PERSON_THEN_AGE = new RegExp(
   `\\b${NAME}(?=,? \\(?,?(?:age )?\\d{1,3} ?(?:yo|y/o|yrs?|years?|-year|anos)\\b)`,
   'g',
 );
+/** An age in figures has one of these; {@link PERSON_THEN_AGE} is dear. */
+const AGE_HINT = /\d ?-?[ay]/i;
 const CAPITALISED = new RegExp(`\\b${NAME}`, 'g');
+const TRIGGERS = createTriggers([
+  ...CONTEXTS.map(({ trigger, lead }) => ({ pattern: trigger, lead })),
+  { pattern: PO_BOX },
+]);
 
-export function findContext(text: string, allDates: boolean): Find[] {
+export function findContext(text: string, allDates: boolean, survey: Survey): Find[] {
   const finds: Find[] = [];
-  for (const context of CONTEXTS) findAfter(text, context, finds);
+  const boxes: Find[] = [];
+  for (const [index, match] of TRIGGERS.matches(text, survey.words())) {
+    const context = CONTEXTS[index];
+    if (context) findAfter(text, match, context, finds);
+    else boxes.push({ ...range(match), type: 'address', score: 0.85, pattern: 'po-box' });
+  }
   const add = (pattern: RegExp, type: SpanType, score: number, name: string) => {
     for (const match of text.matchAll(pattern)) finds.push({ ...range(match), type, score, pattern: name });
   };
-  add(ENGLISH_STREET, 'address', 0.85, 'street-en');
-  add(PO_BOX, 'address', 0.85, 'po-box');
-  if (allDates) add(ANY_DATE, 'date', 0.6, 'date');
-  for (const match of text.matchAll(PERSON_THEN_AGE))
-    keepName(match.index, match[0], 0.7, 'aged-name', finds);
+  if (survey.digits > 0) add(ENGLISH_STREET, 'address', 0.85, 'street-en');
+  finds.push(...boxes);
+  if (allDates && survey.digits > 0) add(ANY_DATE, 'date', 0.6, 'date');
+  if (survey.digits > 0 && AGE_HINT.test(text)) {
+    for (const match of text.matchAll(PERSON_THEN_AGE))
+      keepName(match.index, match[0], 0.7, 'aged-name', finds);
+  }
   findKnownNames(text, finds);
   return finds;
 }
 
-function findAfter(text: string, context: Context, finds: Find[]): void {
-  for (const match of text.matchAll(context.trigger)) {
-    context.value.lastIndex = match.index + match[0].length;
-    const value = context.value.exec(text);
-    if (!value || (context.accept && !context.accept(value[0]))) continue;
-    if (context.type === 'person') keepName(value.index, value[0], context.score, context.pattern, finds);
-    else finds.push({ ...range(value), type: context.type, score: context.score, pattern: context.pattern });
-  }
+function findAfter(text: string, trigger: RegExpExecArray, context: Context, finds: Find[]): void {
+  context.value.lastIndex = trigger.index + trigger[0].length;
+  const value = context.value.exec(text);
+  if (!value || (context.accept && !context.accept(value[0]))) return;
+  if (context.type === 'person') keepName(value.index, value[0], context.score, context.pattern, finds);
+  else finds.push({ ...range(value), type: context.type, score: context.score, pattern: context.pattern });
 }
 
 /** A run of capitalised words may begin or end with words that name nobody. */

@@ -1,6 +1,8 @@
 // Owns reading what was written in an encoding: escapes (percent, HTML, JSON, quoted-printable), base64,
 // hex, compressed bytes. Each reader gives a view with the way back. Every pattern is a run of disjoint
 // classes with a bound, so reading is linear in the text.
+import { matchesAt } from './find.ts';
+import type { Survey } from './survey.ts';
 import { replaceView, tokenView, type View } from './view.ts';
 
 const ESCAPE_HINT = /[%&\\<]/;
@@ -92,26 +94,37 @@ export type Decoded =
       readonly end: number;
     };
 
-const BASE64 = /[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,2}/g;
+const BASE64 = /[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,2}/y;
+const BASE64_PARTING = /[/\n\r]/;
 const HEX = /(?<![0-9A-Fa-f])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s:,;-]{0,2}){6,}/g;
 
 /** Every token of `view` that decodes from base64 or hex to readable text or to compressed bytes. */
-export function decodeTokens(view: View): Decoded[] {
+export function decodeTokens(view: View, { coded, hex }: Survey): Decoded[] {
   const decoded: Decoded[] = [];
-  for (const match of view.text.matchAll(BASE64)) {
+  const starts = coded.map(({ start }) => start);
+  for (const match of matchesAt(view.text, BASE64, starts)) {
     if (decodeBase64Token(view, match.index, match[0], decoded)) continue;
-    for (const piece of match[0].matchAll(/[^/\n\r]{8,}/g)) {
-      if (piece[0].length < match[0].length) {
-        decodeBase64Token(view, match.index + piece.index, piece[0], decoded);
-      }
+    if (BASE64_PARTING.test(match[0])) decodePieces(view, match, decoded);
+  }
+  if (hex) decodeHex(view, decoded);
+  return decoded;
+}
+
+/** A path's slash is one of base64's characters too, and lines may be tokens of their own. */
+function decodePieces(view: View, match: RegExpExecArray, decoded: Decoded[]): void {
+  for (const piece of match[0].matchAll(/[^/\n\r]{8,}/g)) {
+    if (piece[0].length < match[0].length) {
+      decodeBase64Token(view, match.index + piece.index, piece[0], decoded);
     }
   }
+}
+
+function decodeHex(view: View, decoded: Decoded[]): void {
   for (const match of view.text.matchAll(HEX)) {
     const digits = match[0].replace(/0x|\\x|[\s:,;-]/g, '');
     const length = match[0].trimEnd().length;
     keepDecoded(view, match.index, match.index + length, fromHex(digits), decoded);
   }
-  return decoded;
 }
 
 function decodeBase64Token(view: View, start: number, token: string, decoded: Decoded[]): boolean {
@@ -154,8 +167,9 @@ for (const [value, char] of Array.from(
 SEXTETS['-'.charCodeAt(0)] = 62;
 SEXTETS['_'.charCodeAt(0)] = 63;
 
-/** Both alphabets, padding optional. Gives up at the third byte when it is neither text nor compressed. */
+/** Both alphabets, padding optional. Gives up at the first three bytes when they are neither text nor compressed. */
 function fromBase64(token: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!promising(token)) return undefined;
   const bytes = new Uint8Array((token.length * 3) >> 2);
   let length = 0;
   let bits = 0;
@@ -169,19 +183,25 @@ function fromBase64(token: string): Uint8Array<ArrayBuffer> | undefined {
     count -= 8;
     bytes[length] = (bits >> count) & 0xff;
     length += 1;
-    if (length === 3 && !promising(bytes)) return undefined;
   }
   return bytes.subarray(0, length);
 }
 
-function promising(bytes: Uint8Array): boolean {
-  if (bytes[0] === 0x1f || bytes[0] === 0x78) return true;
-  for (let at = 0; at < 3; at += 1) {
-    const byte = bytes[at]!;
-    const plain = (byte >= 0x20 && byte < 0x7f) || byte === 9 || byte === 10 || byte === 13;
-    if (!plain && byte < 0xc2 && !(at > 0 && (byte === 0 || byte >= 0x80))) return false;
-  }
-  return true;
+/** Could a token that begins so hold text or compressed bytes? Its first four characters are three bytes. */
+function promising(token: string): boolean {
+  let bits = 0;
+  for (let at = 0; at < 4; at += 1) bits = (bits << 6) | SEXTETS[token.charCodeAt(at)]!;
+  const [first, second, third] = [bits >> 16, (bits >> 8) & 0xff, bits & 0xff];
+  if (first === 0x1f || first === 0x78) return true;
+  return (isPlain(first) || first >= 0xc2) && mayFollow(second) && mayFollow(third);
+}
+
+function mayFollow(byte: number): boolean {
+  return byte === 0 || byte >= 0x80 || isPlain(byte);
+}
+
+function isPlain(byte: number): boolean {
+  return (byte >= 0x20 && byte < 0x7f) || byte === 9 || byte === 10 || byte === 13;
 }
 
 function fromHex(digits: string): Uint8Array<ArrayBuffer> {

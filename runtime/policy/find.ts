@@ -26,3 +26,26 @@ const WORD_CHAR = /[A-Za-z0-9]/;
 export function standsAlone(text: string, start: number, end: number): boolean {
   return !WORD_CHAR.test(text.charAt(start - 1)) && !WORD_CHAR.test(text.charAt(end));
 }
+
+/**
+ * What a global search would find, whose matches begin at one of `places`, in order, or `lead` characters before at
+ * most. `pattern` is sticky.
+ */
+export function* matchesAt(
+  text: string,
+  pattern: RegExp,
+  places: Iterable<number>,
+  lead = 0,
+): Generator<RegExpExecArray> {
+  let from = 0;
+  for (const place of places) {
+    for (let at = Math.max(from, place - lead); at <= place; at += 1) {
+      pattern.lastIndex = at;
+      const match = pattern.exec(text);
+      if (match === null) continue;
+      from = at + match[0].length;
+      yield match;
+      break;
+    }
+  }
+}

@@ -23,6 +23,9 @@ const KEYED = new RegExp(
   'g',
 );
 
+/** The same somewhere in a text, where a key is not the end: most texts have none, and are done with at once. */
+const TELLING_TEXT = new RegExp(TELLING_KEY.source.replace('$', '[^A-Za-z0-9]|$'), 'i');
+
 export function isTellingKey(key: string): boolean {
   return TELLING_KEY.test(key);
 }
@@ -42,6 +45,7 @@ export function keyWords(key: string): string {
 
 /** The text with such keys in words; undefined where there is none that was not in words already. */
 export function keyedView(view: View): View | undefined {
+  if (!TELLING_TEXT.test(view.text)) return undefined;
   return replaceView(view, KEYED, ([whole, key, sign]) => {
     if (!isTellingKey(key!)) return undefined;
     // Cells and tags set words apart as well: there, as in prose, the value itself must look like one.

@@ -12,6 +12,7 @@ import {
 } from './checksums.ts';
 import { type Find, precededBy } from './find.ts';
 import { isPhone } from './phone.ts';
+import type { Survey } from './survey.ts';
 
 /** Seven digits or more, any of these between them. Digits and separators share no character: linear. */
 const CLUSTER = /[+(]?\d(?:[\s.\-_/*|()]{0,4}\d){6,}/g;
@@ -27,8 +28,9 @@ interface Group {
 const MAX_DIGITS = 19;
 
 /** `sure` leaves out phones without a `+`: turned or joined digits say nothing about them. */
-export function findNumbers(text: string, sure = false): Find[] {
+export function findNumbers(text: string, survey: Survey, sure = false): Find[] {
   const finds: Find[] = [];
+  if (survey.crowd < 7) return finds;
   CLUSTER.lastIndex = 0;
   for (let match = CLUSTER.exec(text); match; match = CLUSTER.exec(text)) {
     const groups = groupsOf(text, match.index, match.index + match[0].length);

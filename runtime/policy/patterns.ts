@@ -12,6 +12,7 @@ import { inflate } from './inflate.ts';
 import { keyedView, toldBy } from './keys.ts';
 import { findNumbers } from './numbers.ts';
 import { findKnownSecrets, findSecrets } from './secrets.ts';
+import { type Survey, surveyOf } from './survey.ts';
 import {
   backwardsView,
   closedUpView,
@@ -49,6 +50,7 @@ export const PATTERNS = 'pattern';
 
 interface Scan {
   readonly options: PatternOptions;
+  survey(text: string): Survey;
   readonly spans: Span[];
   readonly compressed: Promise<void>[];
   budget: number;
@@ -56,11 +58,16 @@ interface Scan {
 
 /** Patterns with check digits over every readable form of a text. No network, no model. */
 export function createPatternDetector(options: PatternOptions = {}): Detector {
+  return createSurveyingDetector(options, surveyOf);
+}
+
+/** With another look at the texts than {@link surveyOf}; what is found may not depend on it. */
+export function createSurveyingDetector(options: PatternOptions, survey: (text: string) => Survey): Detector {
   return {
     id: PATTERNS,
     detect(text) {
       const budget = text.length * MAX_GROWTH + 4096;
-      const scan: Scan = { options, spans: [], compressed: [], budget };
+      const scan: Scan = { options, survey, spans: [], compressed: [], budget };
       read(scan, originalView(text), MAX_DEPTH);
       if (scan.compressed.length === 0) return scan.spans;
       return drain(scan);
@@ -78,7 +85,8 @@ function read(scan: Scan, view: View, depth: number): void {
   spend(scan, view);
   const plain = fold(view);
   const text = plain.text;
-  const finds = findAll(text, scan.options);
+  const survey = scan.survey(text);
+  const finds = findAll(text, survey, scan.options);
   keep(scan, plain, finds);
   if (depth === 0) return;
   // A turned text inside escapes is read where it is short; a whole prompt with one escape is not read twice.
@@ -87,7 +95,7 @@ function read(scan: Scan, view: View, depth: number): void {
     const unescaped = reader(plain);
     if (unescaped) read(scan, unescaped, depth - 1);
   }
-  for (const decoded of decodeTokens(plain)) readDecoded(scan, plain, decoded, depth - 1);
+  for (const decoded of decodeTokens(plain, survey)) readDecoded(scan, plain, decoded, depth - 1);
 }
 
 function readDecoded(scan: Scan, parent: View, decoded: Decoded, depth: number): void {
@@ -107,61 +115,65 @@ function readDecoded(scan: Scan, parent: View, decoded: Decoded, depth: number):
 
 /** Forms that keep the text but turn, join or respell it: only finds that are sure in themselves count. */
 function readTurned(scan: Scan, plain: View, finds: readonly Find[]): void {
+  const all = ({ text }: View) => findAll(text, scan.survey(text), scan.options);
+  const sure = ({ text }: View, numbers: boolean) => findSure(text, scan.survey(text), numbers);
   const spelled = spelledView(plain);
   if (spelled) {
     const { text } = spelled;
-    keep(scan, spelled, [...findNumbers(text), ...findLetteredIds(text), ...findSaidDigits(spelled)]);
+    const survey = scan.survey(text);
+    const finds = [...findNumbers(text, survey), ...findLetteredIds(text, survey)];
+    keep(scan, spelled, [...finds, ...findSaidDigits(spelled)]);
   }
   const closed = closedUpView(plain);
-  if (closed) keep(scan, closed, findAll(closed.text, scan.options));
+  if (closed) keep(scan, closed, all(closed));
   const unquoted = unquotedView(plain);
-  if (unquoted) keep(scan, unquoted, findAll(unquoted.text, scan.options));
+  if (unquoted) keep(scan, unquoted, all(unquoted));
   const keyed = keyedView(plain);
-  if (keyed) keep(scan, keyed, toldBy(keyed.text, findAll(keyed.text, scan.options)));
+  if (keyed) keep(scan, keyed, toldBy(keyed.text, all(keyed)));
   const spaced = spacedNamesView(plain);
-  if (spaced) keep(scan, spaced, findFileNames(spaced.text));
+  if (spaced) keep(scan, spaced, findFileNames(spaced.text, scan.survey(spaced.text)));
   const untagged = untaggedView(plain);
-  if (untagged) keep(scan, untagged, findSure(untagged.text, true));
+  if (untagged) keep(scan, untagged, sure(untagged, true));
   const unmarked = unmarkedView(plain);
-  if (unmarked) keep(scan, unmarked, findSure(unmarked.text, true));
+  if (unmarked) keep(scan, unmarked, sure(unmarked, true));
   const turned = rot13View(plain);
-  if (turned) keep(scan, turned, findSure(turned.text, false));
+  if (turned) keep(scan, turned, sure(turned, false));
   const backwards = backwardsView(plain);
-  if (backwards) keep(scan, backwards, findSure(backwards.text, true));
+  if (backwards) keep(scan, backwards, sure(backwards, true));
   for (const joined of joinedViews(plain)) {
-    keepNew(scan, plain, finds, joined, findSure(joined.text, false));
+    keepNew(scan, plain, finds, joined, sure(joined, false));
   }
 }
 
-function findAll(text: string, options: PatternOptions): Find[] {
+function findAll(text: string, survey: Survey, options: PatternOptions): Find[] {
   return [
     ...findEmails(text),
     ...findSaidEmails(text),
-    ...findIbans(text),
-    ...findLetteredIds(text),
-    ...findNumbers(text),
-    ...findNetworkAddresses(text),
+    ...findIbans(text, survey),
+    ...findLetteredIds(text, survey),
+    ...findNumbers(text, survey),
+    ...findNetworkAddresses(text, survey),
     ...findWallets(text),
-    ...findSecrets(text),
-    ...findContext(text, options.dates === 'all'),
+    ...findSecrets(text, survey),
+    ...findContext(text, options.dates === 'all', survey),
   ];
 }
 
 /** Check digits, known prefixes, common domains. Numbers only where the digits themselves were turned. */
-function findSure(text: string, numbers: boolean): Find[] {
+function findSure(text: string, survey: Survey, numbers: boolean): Find[] {
   const finds = [
     ...findEmails(text),
-    ...findIbans(text),
-    ...findLetteredIds(text),
-    ...findKnownSecrets(text),
+    ...findIbans(text, survey),
+    ...findLetteredIds(text, survey),
+    ...findKnownSecrets(text, survey),
   ];
-  if (numbers) finds.push(...findNumbers(text, true));
+  if (numbers) finds.push(...findNumbers(text, survey, true));
   return finds.filter((find) => find.score >= 0.9);
 }
 
 /** People in the names of files; `MAX_Size` is code. */
-function findFileNames(text: string): Find[] {
-  const finds = findContext(text, false);
+function findFileNames(text: string, survey: Survey): Find[] {
+  const finds = findContext(text, false, survey);
   return finds.filter(
     ({ type, start }) => type === 'person' && /^[A-Z][a-z]/.test(text.slice(start, start + 2)),
   );

@@ -4,6 +4,7 @@ import { bytesToText, decodeTokens, quotedPrintableView, unescapeView } from './
 import { UnreadableText } from './detector.ts';
 import { fold } from './fold.ts';
 import { inflate } from './inflate.ts';
+import { surveyOf } from './survey.ts';
 import { originalView, tokenView, type View } from './view.ts';
 
 /** Encodings inside encodings are followed this deep. */
@@ -33,7 +34,7 @@ async function read(view: View, depth: number, reading: Reading): Promise<void> 
     const unescaped = reader(plain);
     if (unescaped) await read(unescaped, depth - 1, reading);
   }
-  for (const decoded of decodeTokens(plain)) {
+  for (const decoded of decodeTokens(plain, surveyOf(plain.text))) {
     if (decoded.kind === 'text') {
       await read(decoded.view, depth - 1, reading);
       continue;

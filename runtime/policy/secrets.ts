@@ -1,6 +1,8 @@
 // Owns keys, tokens and passwords: well-known prefixes first, then assignments whose value looks random.
 // The patterns are ours; their recall is measured against a public rule set, not copied from it.
 import type { Find } from './find.ts';
+import { createTriggers } from './heads.ts';
+import { matchesInRuns, RUN, type Stretch, type Survey } from './survey.ts';
 import { range } from './words.ts';
 
 /** Fixed prefixes, so one pass finds them all. Every repetition is a single bounded class. */
@@ -36,6 +38,8 @@ const PREFIXED = new RegExp(
     .join('|'),
   'g',
 );
+/** `xoxb-` and ten characters. */
+const SHORTEST_KEY = 15;
 const PEM_BEGIN = /-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
 const PEM_END = /-----END[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
 const URL_CREDENTIALS = /[a-z][a-z0-9+.-]{1,20}:\/\/([^\s/@:'"<>]{1,200}:[^\s/@'"<>]{1,200})@/gi;
@@ -49,6 +53,7 @@ const NAMED =
 const FINGERPRINT =
   /sha|hash|commit|digest|checksum|etag|md5|uuid|guid|integrity|revision|version|fingerprint/i;
 /** Thirty-two characters or more of every class standing alone: nothing people write by hand. */
+const SHORTEST_RANDOM = 32;
 const RANDOM = /(?<![A-Za-z0-9+/_=.-])[A-Za-z0-9_-]{32,200}={0,2}(?![A-Za-z0-9+/_=.-])/g;
 
 const PASSWORD =
@@ -60,47 +65,64 @@ const OWN_PASSWORD =
 const HOW_IT_IS =
   /^(?:wrong|(?:in)?correct|required|this|that|very|weak|strong|same|(?:un|in)?(?:safe|secure)|invalid|valid|still|also|only|always|never|longer|case|about|what|where|when|long|short|lost|gone|(?:un)?known|different|empty|blank|visible|public|private|mandatory|optional|easy|hard|simple|good|fine|okay|just|really|stuck|similar|please|there|here|from|with|under|like|more|less|good|stolen|broken|forgotten|written|taken|hidden|incorrect[ao]|correct[ao]|demasiado|segur[ao]|insegur[ao]|incorret[ao]|corret[ao]|errada|fraca|forte|debil|fuerte|larga|corta|longa|curta|muito|igual|mism[ao]|mesm[ao]|\w+(?:ed|ing|ly|[ai]d[ao]|mente))$/i;
 
+const [AUTH_AT, PASSWORD_AT] = [0, 1];
+const TRIGGERS = createTriggers([{ pattern: AUTH_HEADER }, { pattern: PASSWORD }, { pattern: OWN_PASSWORD }]);
+
 /** Keys with a known prefix, and private keys: sure in themselves, whatever stands around them. */
-export function findKnownSecrets(text: string): Find[] {
+export function findKnownSecrets(text: string, survey: Survey): Find[] {
   const finds: Find[] = [];
-  for (const match of text.matchAll(PREFIXED)) {
-    if (/[A-Za-z0-9]/.test(text.charAt(match.index - 1))) continue;
-    finds.push({ ...range(match), type: 'secret', score: 1, pattern: 'known-prefix' });
+  for (const { start, match } of matchesInRuns(text, survey, PREFIXED, SHORTEST_KEY)) {
+    if (/[A-Za-z0-9]/.test(text.charAt(start - 1))) continue;
+    finds.push({ start, end: start + match[0].length, type: 'secret', score: 1, pattern: 'known-prefix' });
   }
   if (text.includes('-----BEGIN')) findPem(text, finds);
   return finds;
 }
 
-export function findSecrets(text: string): Find[] {
-  const finds = findKnownSecrets(text);
-  const secret = (start: number, end: number, score: number, pattern: string) => {
+export function findSecrets(text: string, survey: Survey): Find[] {
+  const finds = findKnownSecrets(text, survey);
+  const secret: Keep = (start, end, score, pattern) => {
     finds.push({ start, end, type: 'secret', score, pattern });
   };
   if (text.includes('://') && text.includes('@')) {
-    for (const match of text.matchAll(URL_CREDENTIALS)) secret(...inner(match), 0.95, 'url-credentials');
+    for (const { start, match } of matchesInRuns(text, survey, URL_CREDENTIALS, RUN)) {
+      secret(...inner(match, start), 0.95, 'url-credentials');
+    }
   }
-  for (const match of text.matchAll(AUTH_HEADER)) {
-    if (looksRandom(match[1]!)) secret(...inner(match), 0.8, 'authorization');
+  const said = [...TRIGGERS.matches(text, survey.words())];
+  for (const [trigger, match] of said) {
+    if (trigger === AUTH_AT && looksRandom(match[1]!)) secret(...inner(match), 0.8, 'authorization');
   }
-  for (const match of text.matchAll(ASSIGNED)) {
-    if (looksRandom(match[1]!)) secret(...inner(match), 0.8, 'assignment');
-  }
-  for (const match of text.matchAll(NAMED)) {
-    if (FINGERPRINT.test(match[1]!) || !looksRandom(match[2]!)) continue;
-    const end = match.index + match[0].length - 1;
-    secret(end - match[2]!.length, end, 0.7, 'named-value');
-  }
-  for (const match of text.matchAll(RANDOM)) {
-    if (looksVeryRandom(match[0])) secret(match.index, match.index + match[0].length, 0.6, 'random');
-  }
-  for (const match of text.matchAll(PASSWORD)) {
-    if (looksLikePassword(match)) secret(...inner(match), 0.7, 'password');
-  }
-  for (const match of text.matchAll(OWN_PASSWORD)) {
-    if (!HOW_IT_IS.test(match[1]!)) secret(...inner(match), 0.6, 'own-password');
+  if (survey.runs.some(mayBeRandom)) findAssigned(text, survey, secret);
+  for (const [trigger, match] of said) {
+    if (trigger === PASSWORD_AT && looksLikePassword(match)) secret(...inner(match), 0.7, 'password');
+    if (trigger > PASSWORD_AT && !HOW_IT_IS.test(match[1]!)) secret(...inner(match), 0.6, 'own-password');
   }
   return finds;
 }
+
+/** What {@link looksRandom} and the least length of an assigned value leave over. */
+function mayBeRandom({ start, end, digits }: Stretch): boolean {
+  return end - start >= 20 || (digits > 0 && end - start >= 12);
+}
+
+function findAssigned(text: string, survey: Survey, secret: Keep): void {
+  for (const match of text.matchAll(ASSIGNED)) {
+    if (looksRandom(match[1]!)) secret(...inner(match), 0.8, 'assignment');
+  }
+  if (/['"`]/.test(text)) {
+    for (const match of text.matchAll(NAMED)) {
+      if (FINGERPRINT.test(match[1]!) || !looksRandom(match[2]!)) continue;
+      const end = match.index + match[0].length - 1;
+      secret(end - match[2]!.length, end, 0.7, 'named-value');
+    }
+  }
+  for (const { start, match } of matchesInRuns(text, survey, RANDOM, SHORTEST_RANDOM)) {
+    if (looksVeryRandom(match[0])) secret(start, start + match[0].length, 0.6, 'random');
+  }
+}
+
+type Keep = (start: number, end: number, score: number, pattern: string) => void;
 
 /** A key without an end runs to the end of the text: better too much than half a key. */
 function findPem(text: string, finds: Find[]): void {
@@ -115,8 +137,8 @@ function findPem(text: string, finds: Find[]): void {
 }
 
 /** Offsets of the last group, which ends the match but for a closing `@`. */
-function inner(match: RegExpExecArray): [number, number] {
-  const start = match.index + match[0].lastIndexOf(match[1]!);
+function inner(match: RegExpExecArray, begin: number = match.index): [number, number] {
+  const start = begin + match[0].lastIndexOf(match[1]!);
   return [start, start + match[1]!.length];
 }
 

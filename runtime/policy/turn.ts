@@ -1,25 +1,32 @@
 // Owns reading text that kept its characters but not its order or spelling: rot13, reversed, broken over
 // lines, spread out, marked up, quoted, digits said in words. Each reader gives a view with the way back.
-import { replaceView, reversedView, type View } from './view.ts';
+import { replaceView, reversedView, textOf, type View } from './view.ts';
 
 const ROT13_HINT = /[A-Za-z]\d|\d[A-Za-z]|\b(?:gur|naq|anzr|cngvrag|cnffjbeq|ahzore)\b/i;
 
 /** Letters turned by thirteen, where something in the text could be an identifier so written. */
 export function rot13View(view: View): View | undefined {
   if (!ROT13_HINT.test(view.text)) return undefined;
-  const text = view.text.replace(/[A-Za-z]/g, (letter) => {
-    const code = letter.charCodeAt(0);
-    const base = code < 91 ? 65 : 97;
-    return String.fromCharCode(((code - base + 13) % 26) + base);
-  });
-  return { ...view, text };
+  const codes = new Uint16Array(view.text.length);
+  for (let at = 0; at < codes.length; at += 1) codes[at] = turned(view.text.charCodeAt(at));
+  return { ...view, text: textOf(codes) };
 }
 
-const REVERSED_HINT =
-  /@|\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d|\d{4}[A-Za-z]{2}\b|[A-Za-z0-9]{12}_/;
+function turned(code: number): number {
+  if (code >= 97 && code <= 122) return code < 110 ? code + 13 : code - 13;
+  if (code >= 65 && code <= 90) return code < 78 ? code + 13 : code - 13;
+  return code;
+}
+
+const REVERSED_DIGITS = /\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d[^A-Za-z]{0,8}\d/;
+const REVERSED_KEY = /[A-Za-z0-9]{12}_/;
 
 export function backwardsView(view: View): View | undefined {
-  return REVERSED_HINT.test(view.text) ? reversedView(view) : undefined;
+  const { text } = view;
+  // Signs first: most texts have none, and looking for them costs next to nothing.
+  const hinted =
+    text.includes('@') || REVERSED_DIGITS.test(text) || (text.includes('_') && REVERSED_KEY.test(text));
+  return hinted ? reversedView(view) : undefined;
 }
 
 const LINE_BREAK = /[\w@.+%-]-?\r?\n[ \t>]{0,8}(?=[\w@.+%-])/g;

@@ -126,11 +126,19 @@ export function reversedView(parent: View): View {
     starts[at] = parent.starts ? (parent.starts[from] as number) : from;
     ends[at] = parent.ends ? (parent.ends[from] as number) : from + 1;
   }
-  return { text: reverse(parent.text), starts, ends };
+  const codes = new Uint16Array(length);
+  for (let at = 0; at < length; at += 1) codes[at] = parent.text.charCodeAt(length - 1 - at);
+  return { text: textOf(codes), starts, ends };
 }
 
-function reverse(text: string): string {
-  let made = '';
-  for (let at = text.length - 1; at >= 0; at -= 1) made += text.charAt(at);
-  return made;
+/** Arguments of one call; more of them overflow the stack. */
+const MOST_CODES = 8192;
+
+/** The text of these code units. */
+export function textOf(codes: Uint16Array): string {
+  let text = '';
+  for (let at = 0; at < codes.length; at += MOST_CODES) {
+    text += String.fromCharCode(...codes.subarray(at, at + MOST_CODES));
+  }
+  return text;
 }

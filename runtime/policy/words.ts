@@ -2,6 +2,7 @@
 // letters, IP addresses. Every search is anchored on a rare character or a short prefix: linear.
 import { ibanLength, isCnpj, isCodiceFiscale, isDniOrNie, isIban } from './checksums.ts';
 import { type Find, precededBy, standsAlone } from './find.ts';
+import type { Stretch, Survey } from './survey.ts';
 
 const LOCAL_CHAR = /[A-Za-z0-9._%+'-]/;
 const DOMAIN = /(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}(?:[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,58})/y;
@@ -95,8 +96,9 @@ function skipForward(text: string, at: number): number {
 
 const IBAN_START = /[A-Za-z]{2}[\s-]{0,2}\d[\s-]{0,2}\d(?=[\s-]{0,3}[A-Za-z0-9])/g;
 
-export function findIbans(text: string): Find[] {
+export function findIbans(text: string, survey: Survey): Find[] {
   const finds: Find[] = [];
+  if (survey.digits < 2) return finds;
   IBAN_START.lastIndex = 0;
   for (let match = IBAN_START.exec(text); match; match = IBAN_START.exec(text)) {
     const start = match.index;
@@ -153,20 +155,39 @@ interface Lettered {
   readonly pattern: string;
   readonly shape: RegExp;
   readonly score: number;
+  /** Could it be in such a text? */
+  fits(survey: Survey): boolean;
   isValid?(compact: string): boolean;
 }
 
 const LETTERED: readonly Lettered[] = [
-  { pattern: 'dni', shape: DNI, score: 1, isValid: isDniOrNie },
-  { pattern: 'cnpj', shape: CNPJ, score: 1, isValid: isCnpj },
-  { pattern: 'codice-fiscale', shape: CODICE_FISCALE, score: 1, isValid: isCodiceFiscale },
-  { pattern: 'curp', shape: CURP, score: 0.9 },
-  { pattern: 'nino', shape: NINO, score: 0.85 },
+  { pattern: 'dni', shape: DNI, score: 1, fits: ({ crowd }) => crowd >= 7, isValid: isDniOrNie },
+  {
+    pattern: 'cnpj',
+    shape: CNPJ,
+    score: 1,
+    fits: ({ runs }) => runs.some(hasDigits(14, 2)),
+    isValid: isCnpj,
+  },
+  {
+    pattern: 'codice-fiscale',
+    shape: CODICE_FISCALE,
+    score: 1,
+    fits: ({ coded }) => coded.some(hasDigits(16, 7)),
+    isValid: isCodiceFiscale,
+  },
+  { pattern: 'curp', shape: CURP, score: 0.9, fits: ({ coded }) => coded.some(hasDigits(18, 7)) },
+  { pattern: 'nino', shape: NINO, score: 0.85, fits: ({ crowd }) => crowd >= 6 },
 ];
 
-export function findLetteredIds(text: string): Find[] {
+function hasDigits(length: number, least: number): (stretch: Stretch) => boolean {
+  return ({ start, end, digits }) => digits >= least && end - start >= length;
+}
+
+export function findLetteredIds(text: string, survey: Survey): Find[] {
   const finds: Find[] = [];
-  for (const { pattern, shape, score, isValid } of LETTERED) {
+  for (const { pattern, shape, score, fits, isValid } of LETTERED) {
+    if (!fits(survey)) continue;
     for (const match of text.matchAll(shape)) {
       const { start, end } = range(match);
       if (!standsAlone(text, start, end) || isValid?.(compact(match[0])) === false) continue;
@@ -193,20 +214,27 @@ const IPV6 = /(?<![0-9A-Za-z:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-
 const MAC = /(?<![0-9A-Za-z:-])[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}(?![0-9A-Za-z:-])/g;
 const VERSION_WORDS = /\b(?:v|ver|version|release|build|section|chapter)\.?\s*$/i;
 
-export function findNetworkAddresses(text: string): Find[] {
+export function findNetworkAddresses(text: string, survey: Survey): Find[] {
   const finds: Find[] = [];
+  if (survey.digits >= 4) findIpv4(text, finds);
+  if (survey.colons) {
+    for (const match of text.matchAll(IPV6)) {
+      if (isIpv6(match[0])) finds.push({ ...range(match), type: 'ip', score: 0.9, pattern: 'ipv6' });
+    }
+  }
+  if (survey.hex) {
+    for (const match of text.matchAll(MAC)) {
+      finds.push({ ...range(match), type: 'other', score: 0.8, pattern: 'mac' });
+    }
+  }
+  return finds;
+}
+
+function findIpv4(text: string, finds: Find[]): void {
   for (const match of text.matchAll(IPV4)) {
     if (/^(?:127|0)\./.test(match[0]) || precededBy(text, match.index, VERSION_WORDS)) continue;
     finds.push({ ...range(match), type: 'ip', score: 0.8, pattern: 'ipv4' });
   }
-  if (!text.includes(':')) return finds;
-  for (const match of text.matchAll(IPV6)) {
-    if (isIpv6(match[0])) finds.push({ ...range(match), type: 'ip', score: 0.9, pattern: 'ipv6' });
-  }
-  for (const match of text.matchAll(MAC)) {
-    finds.push({ ...range(match), type: 'other', score: 0.8, pattern: 'mac' });
-  }
-  return finds;
 }
 
 /** RFC 4291 text form; `::1` and `::` name no one. */
