@@ -1,5 +1,6 @@
 // Tool calls of a local model through the edge's HTTP surface, with OpenAI's own client at the other end.
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { Timings } from 'nearfield';
 import type { LocalGenerator } from 'nearfield/tiers/device';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -44,6 +45,44 @@ const ask = { model: 'any', messages, tools: [weather], temperature: 0 };
 const fresh = { headers: { 'nearfield-cache': 'bypass' } };
 const functionsOf = (calls: readonly OpenAI.Chat.ChatCompletionMessageToolCall[] = []) =>
   calls.flatMap((call) => (call.type === 'function' ? [call] : []));
+
+describe('the same tool call', () => {
+  const lyon = written('get_weather', '{"city": "Lyon"}');
+
+  it('said over and over is one, and the answer says why it ended', async () => {
+    const client = await clientOf(generatorOn(parrot([Array(40).fill(lyon).join('\n')])));
+    const answer = await client.chat.completions.create({ ...ask, max_completion_tokens: 2000 });
+    expect(answer.choices[0]!.finish_reason).toBe('tool_calls');
+    expect(answer.choices[0]!.message.tool_calls).toHaveLength(1);
+    const { nearfield } = answer as unknown as { nearfield: { timings: Timings } };
+    expect(nearfield.timings.steps.find(({ name }) => name === 'decode')).toMatchObject({
+      facts: { repeatedCalls: 2, ended: 'repeated-calls' },
+    });
+  });
+
+  it('is made again in a later turn, by an agent that wants it again', async () => {
+    const client = await clientOf(generatorOn(parrot([lyon, lyon, 'Warm, both times.'])));
+    let calls = 0;
+    const runner = client.chat.completions.runTools({
+      ...ask,
+      tools: [
+        {
+          type: 'function',
+          function: {
+            ...weather.function,
+            parse: JSON.parse,
+            function: () => {
+              calls += 1;
+              return '28';
+            },
+          },
+        },
+      ],
+    });
+    expect(await runner.finalContent()).toBe('Warm, both times.');
+    expect(calls).toBe(2);
+  });
+});
 
 describe('several tool calls', () => {
   it('arrive whole, with an id each', async () => {

@@ -16,51 +16,67 @@ export interface AnswerOptions {
   readonly calls: 'text' | 'free' | 'must';
   /** What calls look like; needed unless `calls` is `text`. */
   readonly callGrammar?: TokenGrammar | undefined;
+  /** How often the answer may make the same call, word for word. Default 1. */
+  readonly maxSameCalls?: number | undefined;
   /** Id of a new call. */
   readonly newId: () => string;
 }
 
 type Part = Exclude<TierPart, { type: 'finish' | 'sources' }>;
-export type AnswerEnd = 'stop' | 'length' | 'tool_calls';
+
+export interface AnswerEnd {
+  readonly reason: 'stop' | 'length' | 'tool_calls';
+  /** Calls left out because the answer had made the same before. */
+  readonly repeatedCalls: number;
+  /** It was ended because nothing but such calls came any more. */
+  readonly looped: boolean;
+}
 
 /** As many calls as one message may bring back. Source: the request's own limit, as OpenAI's. */
 const MAX_CALLS = 128;
+/** Calls said before, one after another, that make a loop: whoever says one again may have more to say, not two. */
+const LOOP_CALLS = 2;
 
 /** Parts in order; returns why the answer ended. A call that could not be ended is not begun. */
 export async function* answerParts(options: AnswerOptions): AsyncGenerator<Part, AnswerEnd, void> {
   const { loop, vocabulary, calls } = options;
   const detokenizer = createDetokenizer(vocabulary);
   const finder = createStopFinder(calls === 'free' ? [...options.stops, CALL_START] : options.stops);
-  let reader = calls === 'must' ? createCallReader(options.newId) : undefined;
+  let reader = calls === 'must' ? createCallReader(options) : undefined;
+  const end = (reason: AnswerEnd['reason']): AnswerEnd => ({
+    reason,
+    repeatedCalls: reader?.repeated() ?? 0,
+    looped: reader?.looped() ?? false,
+  });
   const likelihoods = createLikelihoods(vocabulary);
   const text = (said: string): Part => {
     const logprobs = likelihoods.take(said);
     return { type: 'text-delta', text: said, ...(logprobs.length > 0 && { logprobs }) };
   };
 
-  if (calls === 'must' && !loop.fits()) return 'length';
+  if (calls === 'must' && !loop.fits()) return end('length');
   for await (const token of loop.tokens) {
     const said = detokenizer.push(token.id);
     if (reader !== undefined) {
       yield* reader.push(said);
       if (!reader.ended()) continue;
-      return 'tool_calls';
+      return end('tool_calls');
     }
     likelihoods.add(token, said);
     const found = finder.push(said);
     if (found.text !== '') yield text(found.text);
     if (found.stop === undefined) continue;
-    if (found.stop < options.stops.length) return 'stop';
+    if (found.stop < options.stops.length) return end('stop');
     const begun = beginCall(options, found, said);
-    if (!loop.fits()) return 'length';
-    reader = createCallReader(options.newId);
+    if (!loop.fits()) return end('length');
+    reader = createCallReader(options);
     yield* reader.push(begun);
   }
-  if (reader !== undefined) return loop.finishReason() === 'length' ? 'length' : 'tool_calls';
+  if (reader !== undefined) return end(loop.finishReason() === 'length' ? 'length' : 'tool_calls');
   const rest = finder.push(detokenizer.end());
   const left = rest.text + (rest.stop === undefined ? finder.end() : '');
   if (left !== '') yield text(left);
-  return loop.finishReason();
+  return end(loop.finishReason());
 }
 
 /**
@@ -87,6 +103,9 @@ interface CallReader {
   push(text: string): Generator<Part>;
   /** No call after these is wanted. */
   ended(): boolean;
+  /** Calls left out. */
+  repeated(): number;
+  looped(): boolean;
 }
 
 interface OpenCall {
@@ -98,17 +117,23 @@ interface OpenCall {
 }
 
 /**
- * Reads the one form that the call grammar allows: each call's arguments leave as they come. A call that says
- * what an earlier one said, word for word, ends the answer and is left out: small models go round in circles.
+ * Reads the one form that the call grammar allows: each call's arguments leave as they come. A call that says what an
+ * earlier one said, word for word, is left out, and several of them end the answer: small models go round in circles, and
+ * what is done twice may not be undone. Who did mean it asks again when the first one's result is there.
  */
-function createCallReader(newId: () => string): CallReader {
+function createCallReader({
+  newId,
+  maxSameCalls = 1,
+}: Pick<AnswerOptions, 'newId' | 'maxSameCalls'>): CallReader {
   const calls: OpenCall[] = [];
   let head = '';
   let open: OpenCall | undefined;
-  let repeated = false;
+  let repeated = 0;
+  let repeatedInARow = 0;
+  const looped = () => repeatedInARow >= LOOP_CALLS;
 
   function* push(text: string): Generator<Part> {
-    if (repeated) return;
+    if (looped()) return;
     if (open !== undefined) return yield* body(open, text);
     head += text;
     const match = CALL_HEAD.exec(head);
@@ -122,15 +147,16 @@ function createCallReader(newId: () => string): CallReader {
     const length = call.scan(text);
     const whole = length < text.length;
     call.args += text.slice(0, length);
-    const alike = calls.some(
+    const alike = calls.filter(
       ({ name, args }) => name === call.name && (whole ? args === call.args : args.startsWith(call.args)),
     );
-    if (call.told !== undefined || !alike) yield* tell(call);
+    if (call.told !== undefined || alike.length < maxSameCalls) yield* tell(call);
     if (!whole) return;
     open = undefined;
-    repeated = call.told === undefined;
-    if (repeated) return;
-    calls.push(call);
+    const isRepeated = call.told === undefined;
+    repeated += isRepeated ? 1 : 0;
+    repeatedInARow = isRepeated ? repeatedInARow + 1 : 0;
+    if (!isRepeated) calls.push(call);
     yield* push(text.slice(length + 1));
   }
   function* tell(call: OpenCall): Generator<Part> {
@@ -142,7 +168,7 @@ function createCallReader(newId: () => string): CallReader {
     call.told = call.args.length;
     if (argumentsText !== '') yield { type: 'tool-call-delta', index, argumentsText };
   }
-  return { push, ended: () => repeated || calls.length >= MAX_CALLS };
+  return { push, ended: () => looped() || calls.length >= MAX_CALLS, repeated: () => repeated, looped };
 }
 
 /** How much of a text still belongs to the JSON value, which ends at a brace that it did not open. */

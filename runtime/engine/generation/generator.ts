@@ -3,7 +3,7 @@
 import { abortErrorOf, NearfieldError } from '../../errors.ts';
 import { personOf } from '../../messages.ts';
 import type { ChatRequest, TierContext, TierPart } from '../../types.ts';
-import { answerParts } from './answer-parts.ts';
+import { type AnswerEnd, answerParts } from './answer-parts.ts';
 import { createDecodeLoop, type DecodeLoop } from './decode-loop.ts';
 import { createGrammars, type Grammars } from './grammar/grammars.ts';
 import { createGuesser } from './guess.ts';
@@ -25,6 +25,11 @@ export interface GeneratorOptions
   readonly maxCacheBytes?: number | undefined;
   /** Guess what comes next from what was said before; never changes an answer. Default true. */
   readonly guess?: boolean | undefined;
+  /**
+   * How often one answer may make the same call, name and arguments word for word; further ones are left out, and two in
+   * a row of them end the answer. More than 1 where tools are meant to be called so, as a die is. Default 1.
+   */
+  readonly maxSameCalls?: number | undefined;
   /** Monotonic milliseconds. Default performance.now. */
   readonly now?: (() => number) | undefined;
   /** Called once after the decoder's own dispose. */
@@ -78,12 +83,12 @@ export function createGenerator(options: GeneratorOptions): Generator {
     let answer: Answer | undefined;
     try {
       answer = begin(plan, scope, lane, signal, step);
-      const finishReason = yield* withAbort(partsOf(plan, answer.loop), signal);
-      reportDecode(answer, step);
+      const end = yield* withAbort(partsOf(plan, answer.loop), signal);
+      reportDecode(answer, end, step);
       const { answerTokens } = answer.loop.stats();
       yield {
         type: 'finish',
-        finishReason,
+        finishReason: end.reason,
         model: options.model,
         usage: { promptTokens: plan.prompt.length, completionTokens: answerTokens },
       };
@@ -128,6 +133,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
       stops: plan.stops,
       calls: plan.calls,
       callGrammar: plan.callGrammar,
+      maxSameCalls: options.maxSameCalls,
       newId: () => `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`,
     });
   }
@@ -205,9 +211,19 @@ async function* withAbort<T, R>(
   }
 }
 
-function reportDecode({ loop }: Answer, step: TierContext['step']): void {
+function reportDecode(
+  { loop }: Answer,
+  { repeatedCalls, looped }: AnswerEnd,
+  step: TierContext['step'],
+): void {
   const { decodeMs, answerTokens, guessed, guessedRight } = loop.stats();
-  step?.('decode', decodeMs, { tokens: answerTokens, guessed, guessedRight });
+  step?.('decode', decodeMs, {
+    tokens: answerTokens,
+    guessed,
+    guessedRight,
+    ...(repeatedCalls > 0 && { repeatedCalls }),
+    ...(looped && { ended: 'repeated-calls' }),
+  });
 }
 
 function unloaded(): NearfieldError {

@@ -163,22 +163,44 @@ describe('several calls', () => {
     expect(answer.finish).toMatchObject({ finishReason: 'tool_calls' });
   });
 
-  it('end where one is said again: a small model would go on for ever', async () => {
-    const [paris, parma] = ['"Paris"', '"Parma"'].map((city) => `{"city": ${city}, "days": 3}`);
-    const said = [paris!, parma!, paris!, paris!].map((args) => written('get_weather', args));
-    const request = ask('Hi', { tools: [weather, sum], temperature: 0 });
-    const answer = await collect(generatorOn(parrot([said.join('\n')])).stream(request, { signal: never }));
-    expect(callsOf(answer).map(({ args }) => args)).toEqual([paris, parma]);
-    expect(answer.finish).toMatchObject({ finishReason: 'tool_calls' });
-    // Numbers: one that begins like another is not the other.
-    const counts = [12, 1, 123, 1, 5].map((n) => written('count', String(n))).join('\n');
-    const counter = generatorOn(parrot([counts]));
-    const counted = await collect(
-      counter.stream(ask('Hi', { tools: [toolOf('count', { type: 'integer' })], temperature: 0 }), {
-        signal: never,
-      }),
-    );
-    expect(callsOf(counted).map(({ args }) => args)).toEqual(['12', '1', '123']);
+  describe('said again', () => {
+    /** What is told of these calls, and of their end. */
+    async function counted(numbers: readonly number[], maxSameCalls?: number) {
+      const said = numbers.map((n) => written('count', String(n))).join('\n');
+      const facts: unknown[] = [];
+      const step = (name: string, _ms: number, more: unknown) => name === 'decode' && void facts.push(more);
+      const tools = [toolOf('count', { type: 'integer' })];
+      const request = ask('Hi', { tools, temperature: 0, max_completion_tokens: 3000 });
+      const generator = generatorOn(parrot([said]), { maxSameCalls });
+      const answer = await collect(generator.stream(request, { signal: never, step }));
+      expect(answer.finish).toMatchObject({ finishReason: 'tool_calls' });
+      return { told: callsOf(answer).map(({ args }) => Number(args)), facts: facts[0] };
+    }
+
+    it('are left out, and what is said behind them is not', async () => {
+      // Numbers: one that begins like another is not the other.
+      const { told, facts } = await counted([12, 1, 123, 1, 5]);
+      expect(told).toEqual([12, 1, 123, 5]);
+      expect(facts).toMatchObject({ repeatedCalls: 1 });
+      expect(facts).not.toHaveProperty('ended');
+      expect((await counted([1, 2])).facts).not.toHaveProperty('repeatedCalls');
+    });
+
+    it.each([
+      ['one for ever', [7, ...Array<number>(60).fill(7)], [7]],
+      ['several in turn', Array.from({ length: 60 }, (_, at) => at % 3), [0, 1, 2]],
+    ])('end the answer where nothing else comes, and the trace says so: %s', async (_what, said, told) => {
+      const loop = await counted(said);
+      expect(loop.told).toEqual(told);
+      expect(loop.facts).toMatchObject({ repeatedCalls: 2, ended: 'repeated-calls' });
+    });
+
+    it('are told as often as the app means them to be, and loops end all the same', async () => {
+      expect((await counted([6, 6, 6, 2], 3)).told).toEqual([6, 6, 6, 2]);
+      const { told, facts } = await counted(Array<number>(60).fill(6), 3);
+      expect(told).toEqual([6, 6, 6]);
+      expect(facts).toMatchObject({ ended: 'repeated-calls' });
+    });
   });
 
   it('go back with their results, and what was said is not computed again', async () => {

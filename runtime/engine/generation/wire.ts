@@ -20,6 +20,7 @@ export type PlainOptions = Pick<
   | 'maxIdle'
   | 'maxCacheBytes'
   | 'guess'
+  | 'maxSameCalls'
   | 'chatTemplate'
   | 'templateVariables'
 >;
