@@ -96,8 +96,16 @@ export const WAYS: Readonly<Record<'similarity' | 'rules' | 'guard' | 'ours', Sc
   ours: (request) => (request.refusal === undefined ? request.confidence : undefined),
 });
 
-/** The largest share of requests any fixed threshold serves with at most this share of all requests wrong. */
-export function mostHits(requests: readonly Judged[], score: Score, target: number): number {
+/**
+ * The largest share of requests any fixed threshold serves with at most this share wrong: of all requests, or of
+ * those served, which is what the cache's error bound holds.
+ */
+export function mostHits(
+  requests: readonly Judged[],
+  score: Score,
+  target: number,
+  of: 'requests' | 'hits' = 'requests',
+): number {
   const scored = requests.flatMap((request) => {
     const value = score(request);
     return value === undefined ? [] : [{ value, wrong: request.wrong }];
@@ -108,7 +116,8 @@ export function mostHits(requests: readonly Judged[], score: Score, target: numb
     wrong += request.wrong ? 1 : 0;
     // Equal scores are served or not together.
     const ends = scored[at + 1]?.value !== request.value;
-    if (ends && wrong <= target * requests.length) most = at + 1;
+    const counted = of === 'requests' ? requests.length : at + 1;
+    if (ends && wrong <= target * counted) most = at + 1;
   });
   return most / requests.length;
 }
