@@ -2,7 +2,7 @@
 // numbers, in English, Spanish and Portuguese. A modest layer: a trigger, then a value of the right shape
 // right after it. The text is folded, so accents need no thought here.
 import type { SpanType } from '../types.ts';
-import { type Find, precededBy } from './find.ts';
+import { type Find, matchesOf, precededBy } from './find.ts';
 import { createTriggers } from './heads.ts';
 import { FIRST_NAMES, NOT_NAMES } from './names.ts';
 import type { Survey } from './survey.ts';
@@ -196,13 +196,13 @@ export function findContext(text: string, allDates: boolean, survey: Survey): Fi
     else boxes.push({ ...range(match), type: 'address', score: 0.85, pattern: 'po-box' });
   }
   const add = (pattern: RegExp, type: SpanType, score: number, name: string) => {
-    for (const match of text.matchAll(pattern)) finds.push({ ...range(match), type, score, pattern: name });
+    for (const match of matchesOf(text, pattern)) finds.push({ ...range(match), type, score, pattern: name });
   };
   if (survey.digits > 0) add(ENGLISH_STREET, 'address', 0.85, 'street-en');
   finds.push(...boxes);
   if (allDates && survey.digits > 0) add(ANY_DATE, 'date', 0.6, 'date');
   if (survey.digits > 0 && AGE_HINT.test(text)) {
-    for (const match of text.matchAll(PERSON_THEN_AGE))
+    for (const match of matchesOf(text, PERSON_THEN_AGE))
       keepName(match.index, match[0], 0.7, 'aged-name', finds);
   }
   findKnownNames(text, finds);
@@ -232,7 +232,7 @@ function keepName(start: number, value: string, score: number, pattern: string, 
 
 /** Capitalised runs that hold a common first name; what follows it is taken for the rest of the name. */
 function findKnownNames(text: string, finds: Find[]): void {
-  for (const match of text.matchAll(CAPITALISED)) {
+  for (const match of matchesOf(text, CAPITALISED)) {
     const words = match[0].split(' ');
     const at = words.findIndex((word) => FIRST_NAMES.has(word.toLowerCase().split('-')[0]!));
     // ANA or EVA alone is an acronym more often than a woman.

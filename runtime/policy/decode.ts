@@ -1,7 +1,7 @@
 // Owns reading what was written in an encoding: escapes (percent, HTML, JSON, quoted-printable), base64,
 // hex, compressed bytes. Each reader gives a view with the way back. Every pattern is a run of disjoint
 // classes with a bound, so reading is linear in the text.
-import { matchesAt } from './find.ts';
+import { matchesAt, matchesOf } from './find.ts';
 import type { Survey } from './survey.ts';
 import { replaceView, tokenView, type View } from './view.ts';
 
@@ -120,7 +120,7 @@ function decodePieces(view: View, match: RegExpExecArray, decoded: Decoded[]): v
 }
 
 function decodeHex(view: View, decoded: Decoded[]): void {
-  for (const match of view.text.matchAll(HEX)) {
+  for (const match of matchesOf(view.text, HEX)) {
     const digits = match[0].replace(/0x|\\x|[\s:,;-]/g, '');
     const length = match[0].trimEnd().length;
     keepDecoded(view, match.index, match.index + length, fromHex(digits), decoded);

@@ -27,16 +27,25 @@ export function standsAlone(text: string, start: number, end: number): boolean {
   return !WORD_CHAR.test(text.charAt(start - 1)) && !WORD_CHAR.test(text.charAt(end));
 }
 
+/** Every match of `pattern`, which is global and matches no nothing. `matchAll` makes a new pattern for each text. */
+export function matchesOf(text: string, pattern: RegExp): RegExpExecArray[] {
+  const matches: RegExpExecArray[] = [];
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match; match = pattern.exec(text)) matches.push(match);
+  return matches;
+}
+
 /**
- * What a global search would find, whose matches begin at one of `places`, in order, or `lead` characters before at
+ * What {@link matchesOf} would find, whose matches begin at one of `places`, in order, or `lead` characters before at
  * most. `pattern` is sticky.
  */
-export function* matchesAt(
+export function matchesAt(
   text: string,
   pattern: RegExp,
-  places: Iterable<number>,
+  places: readonly number[],
   lead = 0,
-): Generator<RegExpExecArray> {
+): RegExpExecArray[] {
+  const matches: RegExpExecArray[] = [];
   let from = 0;
   for (const place of places) {
     for (let at = Math.max(from, place - lead); at <= place; at += 1) {
@@ -44,8 +53,9 @@ export function* matchesAt(
       const match = pattern.exec(text);
       if (match === null) continue;
       from = at + match[0].length;
-      yield match;
+      matches.push(match);
       break;
     }
   }
+  return matches;
 }

@@ -10,7 +10,10 @@ const ASCII = /^[\x00-\x7f]*$/;
 export function fold(view: View): View {
   if (ASCII.test(view.text)) return view;
   const { text } = view;
-  const builder = createViewBuilder(view, text.length * 4 + 16);
+  const builder = createViewBuilder(
+    view,
+    Math.min(text.length * 4, text.length + countWide(text) * LONGEST) + 16,
+  );
   let plainFrom = 0;
   let grown = 0;
   for (let at = 0; at < text.length; ) {
@@ -29,6 +32,15 @@ export function fold(view: View): View {
   }
   builder.keep(plainFrom, text.length);
   return builder.build();
+}
+
+/** The longest compatibility form, U+FDFA, is eighteen letters. */
+const LONGEST = 18;
+
+function countWide(text: string): number {
+  let wide = 0;
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) wide += 1;
+  return wide;
 }
 
 const known = new Map<string, string>();

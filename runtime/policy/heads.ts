@@ -2,7 +2,7 @@
 // which of them are worth asking there. The letters are read off the patterns themselves, so that a pattern
 // changed later says by itself where it begins. Refuses patterns it cannot read instead of guessing.
 
-import { matchesAt } from './find.ts';
+import { matchesAt, matchesOf } from './find.ts';
 import { END, headsOf } from './heads-of.ts';
 
 /** Letters of a head are a to z as 1 to 26; anything else is 0 and ends it. */
@@ -14,38 +14,25 @@ export interface Words {
   readonly heads: readonly number[];
 }
 
-/** By code unit: the letter's number; 27 for a digit or an underscore; 0 for what is no part of a word. */
-const KINDS: Uint8Array = Uint8Array.from({ length: 129 }, (_, code) => {
+/** By code unit: the letter's number, 0 for anything else. */
+const NUMBERS: Uint8Array = Uint8Array.from({ length: 129 }, (_, code) => {
   const char = String.fromCharCode(code);
-  if (/[A-Za-z]/.test(char)) return char.toLowerCase().charCodeAt(0) - 96;
-  return /[0-9_]/.test(char) ? BASE : 0;
+  return /[A-Za-z]/.test(char) ? char.toLowerCase().charCodeAt(0) - 96 : 0;
 });
 
-function kindAt(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  return KINDS[Math.min(code, 128)]!;
+/** The words that begin at these offsets. */
+export function wordsAt(text: string, at: readonly number[]): Words {
+  return { at, heads: at.map((start) => headAt(text, start)) };
 }
 
-/** Where words begin that begin with a letter. */
-export function wordsOf(text: string): Words {
-  const at: number[] = [];
-  const heads: number[] = [];
-  let inside = false;
-  for (let index = 0; index < text.length; index += 1) {
-    const kind = kindAt(text, index);
-    if (!inside && kind > 0 && kind < BASE) {
-      at.push(index);
-      heads.push(headAt(text, index, kind));
-    }
-    inside = kind > 0;
-  }
-  return { at, heads };
+function headAt(text: string, at: number): number {
+  const first = letterAt(text, at);
+  const second = letterAt(text, at + 1);
+  return (first * BASE + second) * BASE + (second > 0 ? letterAt(text, at + 2) : 0);
 }
 
-function headAt(text: string, at: number, first: number): number {
-  const second = at + 1 < text.length ? kindAt(text, at + 1) % BASE : 0;
-  const third = second > 0 && at + 2 < text.length ? kindAt(text, at + 2) % BASE : 0;
-  return (first * BASE + second) * BASE + third;
+function letterAt(text: string, at: number): number {
+  return at < text.length ? NUMBERS[Math.min(text.charCodeAt(at), 128)]! : 0;
 }
 
 function numberOf(letters: string): number {
@@ -62,12 +49,12 @@ export interface Trigger {
   readonly lead?: number | undefined;
 }
 
+/** A match, and which trigger it is of. */
+export type Triggered = readonly [trigger: number, match: RegExpExecArray];
+
 export interface Triggers {
   /** Every match of each trigger, in the triggers' order; `words` undefined asks at every place. */
-  matches(
-    text: string,
-    words: Words | undefined,
-  ): Iterable<readonly [trigger: number, match: RegExpExecArray]>;
+  matches(text: string, words: Words | undefined): readonly Triggered[];
 }
 
 /** @param triggers 31 at most: one bit each */
@@ -75,6 +62,37 @@ export function createTriggers(triggers: readonly Trigger[]): Triggers {
   const sticky = triggers.map(
     ({ pattern }) => new RegExp(pattern.source, `${pattern.flags.replace('g', '')}y`),
   );
+  const masks = masksOf(triggers);
+  return {
+    matches(text, words) {
+      if (words === undefined) {
+        return triggers.flatMap(({ pattern }, index) =>
+          matchesOf(text, pattern).map((match): Triggered => [index, match]),
+        );
+      }
+      const places: number[] = [];
+      const placeMasks: number[] = [];
+      let any = 0;
+      for (let word = 0; word < words.at.length; word += 1) {
+        const mask = masks.get(words.heads[word]!);
+        if (mask === undefined) continue;
+        any |= mask;
+        places.push(words.at[word]!);
+        placeMasks.push(mask);
+      }
+      const found: Triggered[] = [];
+      for (const [index, { lead }] of triggers.entries()) {
+        const bit = 1 << index;
+        if ((any & bit) === 0) continue;
+        const own = places.filter((_, at) => (placeMasks[at]! & bit) !== 0);
+        for (const match of matchesAt(text, sticky[index]!, own, lead)) found.push([index, match]);
+      }
+      return found;
+    },
+  };
+}
+
+function masksOf(triggers: readonly Trigger[]): ReadonlyMap<number, number> {
   const masks = new Map<number, number>();
   for (const [index, { pattern }] of triggers.entries()) {
     for (const letters of headsOf(pattern.source)) {
@@ -82,25 +100,5 @@ export function createTriggers(triggers: readonly Trigger[]): Triggers {
       masks.set(head, (masks.get(head) ?? 0) | (1 << index));
     }
   }
-  return {
-    *matches(text, words) {
-      if (words === undefined) {
-        for (const [index, { pattern }] of triggers.entries()) {
-          for (const match of text.matchAll(pattern)) yield [index, match];
-        }
-        return;
-      }
-      const places: number[][] = triggers.map(() => []);
-      for (let word = 0; word < words.at.length; word += 1) {
-        const mask = masks.get(words.heads[word]!) ?? 0;
-        for (let left = mask; left !== 0; left &= left - 1) {
-          const index = 31 - Math.clz32(left & -left);
-          places[index]!.push(words.at[word]!);
-        }
-      }
-      for (const [index, { lead = 0 }] of triggers.entries()) {
-        for (const match of matchesAt(text, sticky[index]!, places[index]!, lead)) yield [index, match];
-      }
-    },
-  };
+  return masks;
 }

@@ -32,6 +32,7 @@ export {
   type ReceiptStore,
   SequenceTaken,
   type Verification,
+  type VerifiedChain,
   verifyReceipts,
 } from './receipts.ts';
 export { createRestorer, type Restorer, type RestorerOptions } from './restore.ts';

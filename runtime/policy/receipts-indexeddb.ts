@@ -1,6 +1,7 @@
-// Owns receipts kept in the browser. One key a sequence number, added and never put: a second tab that
-// grew the chain meanwhile makes `append` refuse instead of forking it.
+// Owns receipts kept in the browser: one chain, for a page serves one person. One key a sequence number, added and never
+// put: a second tab that grew the chain meanwhile makes `append` refuse instead of forking it.
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { NearfieldError } from '../errors.ts';
 import type { Receipt } from '../types.ts';
 import { type ReceiptStore, SequenceTaken } from './receipts.ts';
 
@@ -41,6 +42,7 @@ export function createIndexedDbReceiptStore(name = 'nearfield-receipts'): Indexe
       return cursor?.value;
     },
     async append(receipt) {
+      if (receipt.chain !== undefined) throw new NearfieldError('invalid-request', 'A page keeps one chain.');
       try {
         await (await open()).add('receipts', receipt);
       } catch (error) {

@@ -1,15 +1,16 @@
-// Owns receipts: numbered, chained by SHA-256 over canonical JSON, exported as JSON Lines and verified
-// from them. A lost store does not lose the answer: the chain goes on in memory and says so.
+// Owns receipts: numbered, chained by SHA-256 over canonical JSON, a chain each tenant where a host has several, exported as
+// JSON Lines and verified from them. A lost store does not lose the answer: the chain goes on in memory and says so.
 import { z } from 'zod';
 import { NearfieldError } from '../errors.ts';
 import { canonicalJson, sha256Hex } from '../hash.ts';
 import type { Receipt, ReceiptBook } from '../types.ts';
 import { SPAN_TYPES } from './document.ts';
 
-/** Where receipts are kept. `append` refuses (throws) a sequence it already holds. */
+/** Where receipts are kept. `append` refuses (throws) a sequence that its chain already holds. */
 export interface ReceiptStore {
-  last(): Promise<Receipt | undefined>;
+  last(chain?: string): Promise<Receipt | undefined>;
   append(receipt: Receipt): Promise<void>;
+  /** Of every chain, each in order. */
   all(): Promise<readonly Receipt[]>;
 }
 
@@ -26,64 +27,73 @@ export interface DurableReceiptBook extends ReceiptBook {
 export const FIRST_PREVIOUS: string = '0'.repeat(64);
 const MAX_TRIES = 8;
 
-export function createMemoryReceiptStore(): ReceiptStore {
+/** Of `capacity`, the newest are kept, and where each chain goes on is never forgotten. Default: all of them. */
+export function createMemoryReceiptStore(capacity: number = Number.POSITIVE_INFINITY): ReceiptStore {
+  const heads = new Map<string | undefined, Receipt>();
   const kept: Receipt[] = [];
   return {
-    last: async () => kept.at(-1),
+    last: async (chain) => heads.get(chain),
     async append(receipt) {
-      if ((kept.at(-1)?.sequence ?? 0) >= receipt.sequence) throw new SequenceTaken();
+      if ((heads.get(receipt.chain)?.sequence ?? 0) >= receipt.sequence) throw new SequenceTaken();
+      heads.set(receipt.chain, receipt);
       kept.push(receipt);
+      if (kept.length > capacity) kept.shift();
     },
     all: async () => [...kept],
   };
 }
 
-/** A book over `store` (default: memory). Calls are serialised; the first receipt has sequence 1. */
+/**
+ * A book over `store` (default: memory). Calls are serialised a chain, so that nobody waits for another's receipt; a chain's
+ * first receipt has sequence 1.
+ */
 export function createReceiptBook(options: { readonly store?: ReceiptStore } = {}): DurableReceiptBook {
   const memory = createMemoryReceiptStore();
   const store = options.store ?? memory;
   let durable = true;
-  let queue: Promise<unknown> = Promise.resolve();
-  let last: Receipt | undefined;
+  const queues = new Map<string | undefined, Promise<unknown>>();
+  const heads = new Map<string | undefined, Receipt>();
 
   const write = async (draft: Parameters<ReceiptBook['issue']>[0]): Promise<Receipt> => {
     for (let tries = 0; durable && tries < MAX_TRIES; tries += 1) {
       try {
-        last = (await store.last()) ?? last;
-        const receipt = await chain(draft, last);
+        const receipt = await link(draft, (await store.last(draft.chain)) ?? heads.get(draft.chain));
         await store.append(receipt);
-        last = receipt;
+        heads.set(draft.chain, receipt);
         return receipt;
       } catch (error) {
         if (!(error instanceof SequenceTaken)) durable = false;
       }
     }
     durable = false;
-    last = await chain(draft, last);
-    if (store !== memory) await memory.append(last);
-    return last;
+    const receipt = await link(draft, heads.get(draft.chain));
+    heads.set(draft.chain, receipt);
+    if (store !== memory) await memory.append(receipt);
+    return receipt;
   };
 
   return {
     durable: () => durable,
     issue(draft) {
+      const queue = queues.get(draft.chain) ?? Promise.resolve();
       const issued = queue.then(() => write(draft));
-      queue = issued.catch(() => undefined);
+      queues.set(
+        draft.chain,
+        issued.catch(() => undefined),
+      );
       return issued;
     },
     async all() {
-      await queue;
+      await Promise.all(queues.values());
       const kept = await store.all().catch(() => []);
       return store === memory ? kept : [...kept, ...(await memory.all())];
     },
   };
 }
 
-async function chain(
-  draft: Parameters<ReceiptBook['issue']>[0],
-  last: Receipt | undefined,
-): Promise<Receipt> {
+async function link(draft: Parameters<ReceiptBook['issue']>[0], last: Receipt | undefined): Promise<Receipt> {
   const body = {
+    ...(draft.chain !== undefined && { chain: draft.chain }),
     sequence: (last?.sequence ?? 0) + 1,
     requestId: draft.requestId,
     atMs: draft.atMs,
@@ -97,8 +107,27 @@ async function chain(
   return { ...body, hash: await sha256Hex(canonicalJson(body)) };
 }
 
+export interface VerifiedChain {
+  /** Absent where a host keeps one chain for all. */
+  readonly chain?: string | undefined;
+  readonly count: number;
+  /** Sequence of the first that is here. */
+  readonly first: number;
+  /** Hash of the last. */
+  readonly head: string;
+}
+
 export type Verification =
-  | { readonly ok: true; readonly count: number; readonly first: number; readonly head: string }
+  | {
+      readonly ok: true;
+      /** Of all chains. */
+      readonly count: number;
+      /** Of the chain that the last receipt is in, as is `head`. */
+      readonly first: number;
+      readonly head: string;
+      /** Each of them, where chains have names. */
+      readonly chains?: readonly VerifiedChain[];
+    }
   | {
       readonly ok: false;
       /** Index of the first receipt that does not fit. */
@@ -107,28 +136,44 @@ export type Verification =
     };
 
 /**
- * Checks every hash and every link; `first` above 1 says that earlier receipts were left out. A chain cut at its end verifies by itself; give the last hash that
- * was seen (`head`) to notice that too.
+ * Checks every hash and every link, each chain by itself; `first` above 1 says that earlier receipts were left out. A chain
+ * cut at its end verifies by itself; give the last hash that was seen (`head`, of several chains one each) to notice that too.
  */
 export async function verifyReceipts(
   receipts: readonly Receipt[],
-  options: { readonly head?: string | undefined } = {},
+  options: { readonly head?: string | readonly string[] | undefined } = {},
 ): Promise<Verification> {
-  let previous = receipts[0]?.sequence === 1 ? FIRST_PREVIOUS : receipts[0]?.previous;
-  let sequence = receipts[0]?.sequence ?? 1;
+  const chains = new Map<string | undefined, VerifiedChain>();
   for (const [index, receipt] of receipts.entries()) {
-    const { hash, ...body } = receipt;
-    if (receipt.sequence !== sequence) return { ok: false, index, reason: 'sequence' };
-    if (receipt.previous !== previous) return { ok: false, index, reason: 'previous' };
-    if ((await sha256Hex(canonicalJson(body))) !== hash) return { ok: false, index, reason: 'hash' };
-    previous = hash;
-    sequence += 1;
+    const known = chains.get(receipt.chain) ?? before(receipt);
+    const reason = await wrongWith(receipt, known);
+    if (reason !== undefined) return { ok: false, index, reason };
+    chains.set(receipt.chain, { ...known, count: known.count + 1, head: receipt.hash });
   }
-  const head = previous ?? FIRST_PREVIOUS;
-  if (options.head !== undefined && options.head !== head) {
+  const all = [...chains.values()];
+  const { first, head } = chains.get(receipts.at(-1)?.chain) ?? { first: 1, head: FIRST_PREVIOUS };
+  const heads = new Set([...all.map((one) => one.head), head]);
+  if ([options.head ?? []].flat().some((wanted) => !heads.has(wanted))) {
     return { ok: false, index: receipts.length, reason: 'head' };
   }
-  return { ok: true, count: receipts.length, first: receipts[0]?.sequence ?? 1, head };
+  const named = all.some(({ chain }) => chain !== undefined);
+  return { ok: true, count: receipts.length, first, head, ...(named && { chains: all }) };
+}
+
+/** A chain before the first of it that is here. */
+function before({ chain, sequence, previous }: Receipt): VerifiedChain {
+  const head = sequence === 1 ? FIRST_PREVIOUS : previous;
+  return { ...(chain !== undefined && { chain }), count: 0, first: sequence, head };
+}
+
+async function wrongWith(
+  receipt: Receipt,
+  { first, count, head }: VerifiedChain,
+): Promise<'sequence' | 'previous' | 'hash' | undefined> {
+  const { hash, ...body } = receipt;
+  if (receipt.sequence !== first + count) return 'sequence';
+  if (receipt.previous !== head) return 'previous';
+  return (await sha256Hex(canonicalJson(body))) === hash ? undefined : 'hash';
 }
 
 /** One receipt a line. */
@@ -138,6 +183,7 @@ export function exportReceipts(receipts: readonly Receipt[]): string {
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const receiptSchema = z.strictObject({
+  chain: z.string().optional(),
   sequence: z.int().min(1),
   requestId: z.string(),
   atMs: z.number(),

@@ -1,6 +1,6 @@
 // Owns keys, tokens and passwords: well-known prefixes first, then assignments whose value looks random.
 // The patterns are ours; their recall is measured against a public rule set, not copied from it.
-import type { Find } from './find.ts';
+import { type Find, matchesOf } from './find.ts';
 import { createTriggers } from './heads.ts';
 import { matchesInRuns, RUN, type Stretch, type Survey } from './survey.ts';
 import { range } from './words.ts';
@@ -107,11 +107,11 @@ function mayBeRandom({ start, end, digits }: Stretch): boolean {
 }
 
 function findAssigned(text: string, survey: Survey, secret: Keep): void {
-  for (const match of text.matchAll(ASSIGNED)) {
+  for (const match of matchesOf(text, ASSIGNED)) {
     if (looksRandom(match[1]!)) secret(...inner(match), 0.8, 'assignment');
   }
   if (/['"`]/.test(text)) {
-    for (const match of text.matchAll(NAMED)) {
+    for (const match of matchesOf(text, NAMED)) {
       if (FINGERPRINT.test(match[1]!) || !looksRandom(match[2]!)) continue;
       const end = match.index + match[0].length - 1;
       secret(end - match[2]!.length, end, 0.7, 'named-value');
@@ -127,7 +127,7 @@ type Keep = (start: number, end: number, score: number, pattern: string) => void
 /** A key without an end runs to the end of the text: better too much than half a key. */
 function findPem(text: string, finds: Find[]): void {
   let from = 0;
-  for (const match of text.matchAll(PEM_BEGIN)) {
+  for (const match of matchesOf(text, PEM_BEGIN)) {
     if (match.index < from) continue;
     PEM_END.lastIndex = match.index;
     const end = PEM_END.exec(text);

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { prompts } from '../../scripts/bench/privacy-prompts.ts';
 import { CARRIERS, DISGUISES, makeCanaries, seeded } from './canaries.fixture.ts';
-import { wordsOf } from './heads.ts';
 import { headsOf } from './heads-of.ts';
 import { createSurveyingDetector } from './patterns.ts';
 import { surveyEverything, surveyOf } from './survey.ts';
@@ -199,7 +198,7 @@ describe('the first letters of what a pattern matches', () => {
   });
 
   it('stand where words begin', () => {
-    expect(wordsOf('_ab 1c Ab-cé').at).toEqual([7, 10]);
-    expect(wordsOf('no N.O').heads).toEqual([(14 * 27 + 15) * 27, 14 * 27 * 27, 15 * 27 * 27]);
+    expect(surveyOf('_ab 1c Ab-cé').words()?.at).toEqual([7, 10]);
+    expect(surveyOf('no N.O').words()?.heads).toEqual([(14 * 27 + 15) * 27, 14 * 27 * 27, 15 * 27 * 27]);
   });
 });

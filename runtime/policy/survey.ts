@@ -2,7 +2,8 @@
 // classes, a few counters, one pass. It may say "perhaps" too often and never "no" in error: what a pattern finds
 // must not depend on it, so every pattern can be asked everywhere as well, and a test compares the two.
 
-import { type Words, wordsOf } from './heads.ts';
+import { matchesOf } from './find.ts';
+import { type Words, wordsAt } from './heads.ts';
 
 /** A stretch of a text and the digits in it. */
 export interface Stretch {
@@ -37,69 +38,77 @@ const COLON_GAP = 5;
 
 const DIGIT = 1;
 const LETTER = 2;
-const HEX = 4;
+/** A letter, a digit or an underscore. */
+const WORD = 4;
+const BASE64 = 8;
+const BLANK = 16;
+const COLON = 32;
+/** What has a branch of its own below. */
+const KINDS = 63;
+const HEX = 64;
 /** Digits of hexadecimal and what stands between them. */
-const HEXISH = 8;
-const BASE64 = 16;
-const BLANK = 32;
-const COLON = 64;
+const HEXISH = 128;
 
-/** By code unit; what is not ASCII is taken for a separator of everything but letters and blanks. */
+/** By code unit; what is not ASCII is no letter and no blank, and may stand between hexadecimal digits. */
 const CLASSES: Uint8Array = Uint8Array.from({ length: 129 }, (_, code) => {
   const char = String.fromCharCode(code);
-  return (
-    (/\d/.test(char) ? DIGIT : 0) |
-    (/[A-Za-z]/.test(char) ? LETTER : 0) |
-    (/[0-9A-Fa-f]/.test(char) ? HEX : 0) |
-    (/[0-9A-Fa-f\s:,;\\x-]/.test(char) || code > 127 ? HEXISH : 0) |
-    (/[A-Za-z0-9+/_-]/.test(char) ? BASE64 : 0) |
-    (/\s/.test(char) && code < 128 ? BLANK : 0) |
-    (char === ':' ? COLON : 0)
-  );
+  const kinds: readonly (readonly [number, RegExp])[] = [
+    [DIGIT, /[0-9]/],
+    [LETTER, /[A-Za-z]/],
+    [WORD, /\w/],
+    [BASE64, /[A-Za-z0-9+/_-]/],
+    [BLANK, /[\t-\r ]/],
+    [COLON, /:/],
+    [HEX, /[0-9A-Fa-f]/],
+    [HEXISH, /[0-9A-Fa-f\s:,;\\x\x80-]/],
+  ];
+  return kinds.reduce((all, [kind, shape]) => (shape.test(char) ? all | kind : all), 0);
 });
 
 export function surveyOf(text: string): Survey {
   const runs: Stretch[] = [];
   const coded: Stretch[] = [];
-  let digits = 0;
-  let crowd = 0;
-  let most = 0;
-  let hexDigits = 0;
-  let hex = false;
-  let colons = false;
-  let colon = -COLON_GAP - 1;
-  let runFrom = 0;
-  let runDigits = 0;
-  let codedFrom = 0;
-  let codedDigits = 0;
+  const words: number[] = [];
+  let [digits, crowd, most] = [0, 0, 0];
+  let [hexDigits, mostHex] = [0, 0];
+  let [colons, colon] = [false, -COLON_GAP - 1];
+  let [runFrom, runDigits, codedFrom, codedDigits] = [0, 0, 0, 0];
+  let before = BLANK;
+  let since = 0;
   for (let at = 0; at <= text.length; at += 1) {
-    const code = at < text.length ? text.charCodeAt(at) : 10;
-    const kind = CLASSES[Math.min(code, 128)]!;
-    if (!(kind & BASE64)) {
-      if (at - codedFrom >= CODED) coded.push({ start: codedFrom, end: at, digits: digits - codedDigits });
-      codedFrom = at + 1;
-      codedDigits = digits;
-      if (kind & BLANK) {
-        if (at - runFrom >= RUN) runs.push({ start: runFrom, end: at, digits: digits - runDigits });
-        runFrom = at + 1;
-        runDigits = digits;
-      } else if (kind & COLON) {
-        if (at - colon <= COLON_GAP) colons = true;
-        colon = at;
-      }
-    }
-    if (kind & DIGIT) {
-      digits += 1;
-      crowd += 1;
+    const kind = at < text.length ? CLASSES[Math.min(text.charCodeAt(at), 128)]! : BLANK;
+    // Without a branch: which letters are digits of hexadecimal as well is as good as random.
+    hexDigits = (hexDigits + ((kind >> 6) & 1)) & -(kind >> 7);
+    if (hexDigits > mostHex) mostHex = hexDigits;
+    const now = kind & KINDS;
+    if (now === before && at < text.length) continue;
+    if (before & DIGIT) {
+      digits += at - since;
+      crowd += at - since;
       if (crowd > most) most = crowd;
-    } else if (kind & LETTER) crowd = 0;
-    if (!(kind & HEXISH)) hexDigits = 0;
-    else if (kind & HEX) {
-      hexDigits += 1;
-      if (hexDigits === HEX_DIGITS) hex = true;
+    } else if (before & COLON) {
+      if (at - since > 1) colons = true;
+      colon = at - 1;
     }
+    if (now & LETTER) {
+      crowd = 0;
+      if (!(before & WORD)) words.push(at);
+    } else if (now & COLON && at - colon <= COLON_GAP) colons = true;
+    const turned = now ^ before;
+    if (turned & BASE64) {
+      if (now & BASE64) [codedFrom, codedDigits] = [at, digits];
+      else if (at - codedFrom >= CODED)
+        coded.push({ start: codedFrom, end: at, digits: digits - codedDigits });
+    }
+    if (turned & BLANK) {
+      if (!(now & BLANK)) [runFrom, runDigits] = [at, digits];
+      else if (at - runFrom >= RUN) runs.push({ start: runFrom, end: at, digits: digits - runDigits });
+    }
+    before = now;
+    since = at;
   }
-  return { digits, crowd: most, runs, coded, hex, colons, words: once(() => wordsOf(text)) };
+  const hex = mostHex >= HEX_DIGITS;
+  return { digits, crowd: most, runs, coded, hex, colons, words: once(() => wordsAt(text, words)) };
 }
 
 /** Says "perhaps" of everything: what the other must be equal to. */
@@ -116,17 +125,18 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= make());
 }
 
+export interface RunMatch {
+  readonly start: number;
+  readonly match: RegExpExecArray;
+}
+
 /** Every match of `pattern` (global, none of which reaches over a blank) in runs of `length` characters or more. */
-export function* matchesInRuns(
-  text: string,
-  { runs }: Survey,
-  pattern: RegExp,
-  length: number,
-): Generator<{ readonly start: number; readonly match: RegExpExecArray }> {
+export function matchesInRuns(text: string, { runs }: Survey, pattern: RegExp, length: number): RunMatch[] {
+  const matches: RunMatch[] = [];
   for (const run of runs) {
     if (run.end - run.start < length) continue;
-    for (const match of text.slice(run.start, run.end).matchAll(pattern)) {
-      yield { start: run.start + match.index, match };
-    }
+    const own = text.slice(run.start, run.end);
+    for (const match of matchesOf(own, pattern)) matches.push({ start: run.start + match.index, match });
   }
+  return matches;
 }

@@ -51,10 +51,18 @@ export function joinedViews(view: View): View[] {
 /** Only beside something that could be part of a value: prose broken into lines is not joined. */
 function breaksValue(text: string, match: RegExpExecArray): boolean {
   const end = match.index + match[0].length;
-  const before = /[^\s]{0,40}$/.exec(text.slice(Math.max(0, match.index - 40), match.index + 1))?.[0] ?? '';
-  const after = /^[^\s]{0,40}/.exec(text.slice(end, end + 40))?.[0] ?? '';
-  return /[@\d_]|\.[a-z]/i.test(before) || /[@\d_]|[a-z]\.[a-z]/i.test(after);
+  let from = match.index;
+  while (from > 0 && match.index - from < SIDE - 1 && !BLANK.test(text.charAt(from - 1))) from -= 1;
+  return (
+    BEFORE_BREAK.test(text.slice(from, match.index + 1)) || AFTER_BREAK.test(text.slice(end, end + SIDE))
+  );
 }
+
+/** How far a value may reach on one side of a break, characters. */
+const SIDE = 40;
+const BLANK = /\s/;
+const BEFORE_BREAK = /[@\d_]|\.[a-z]/i;
+const AFTER_BREAK = /^\S*?(?:[@\d_]|[a-z]\.[a-z])/i;
 
 const MARK_HINT = /[*`~][\d@]|[\d@][*`~]|\\[@_.+-]/;
 const MARK = /(?<=[\d@])[*`~]{1,4}|[*`~]{1,4}(?=[\d@])|\\(?=[@_.+-])/g;

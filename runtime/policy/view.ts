@@ -138,7 +138,7 @@ const MOST_CODES = 8192;
 export function textOf(codes: Uint16Array): string {
   let text = '';
   for (let at = 0; at < codes.length; at += MOST_CODES) {
-    text += String.fromCharCode(...codes.subarray(at, at + MOST_CODES));
+    text += String.fromCharCode.apply(null, codes.subarray(at, at + MOST_CODES) as unknown as number[]);
   }
   return text;
 }

@@ -1,7 +1,7 @@
 // Owns identifiers that are not plain numbers: mail addresses, IBANs, Spanish and Brazilian ids with
 // letters, IP addresses. Every search is anchored on a rare character or a short prefix: linear.
 import { ibanLength, isCnpj, isCodiceFiscale, isDniOrNie, isIban } from './checksums.ts';
-import { type Find, precededBy, standsAlone } from './find.ts';
+import { type Find, matchesOf, precededBy, standsAlone } from './find.ts';
 import type { Stretch, Survey } from './survey.ts';
 
 const LOCAL_CHAR = /[A-Za-z0-9._%+'-]/;
@@ -70,7 +70,7 @@ const MAIL_WORDS = /\b(?:e-?mail\w*|mail\w*|correo\w*|contact\w*|reach|write|esc
 /** `john dot smith at example dot com`, `maria (arroba) ejemplo.es`. */
 export function findSaidEmails(text: string): Find[] {
   const finds: Find[] = [];
-  for (const match of text.matchAll(AT_WORD)) {
+  for (const match of matchesOf(text, AT_WORD)) {
     const local = SAID_LOCAL.exec(text.slice(Math.max(0, match.index - 100), match.index));
     if (!local) continue;
     const start = match.index - local[0].length;
@@ -188,7 +188,7 @@ export function findLetteredIds(text: string, survey: Survey): Find[] {
   const finds: Find[] = [];
   for (const { pattern, shape, score, fits, isValid } of LETTERED) {
     if (!fits(survey)) continue;
-    for (const match of text.matchAll(shape)) {
+    for (const match of matchesOf(text, shape)) {
       const { start, end } = range(match);
       if (!standsAlone(text, start, end) || isValid?.(compact(match[0])) === false) continue;
       finds.push({ start, end, type: 'national-id', score, pattern });
@@ -201,7 +201,7 @@ export function findLetteredIds(text: string, survey: Survey): Find[] {
 const WALLET = /(?<![0-9A-Za-z])(?:0x[0-9A-Fa-f]{40}|bc1[02-9ac-hj-np-z]{25,87})(?![0-9A-Za-z])/g;
 
 export function findWallets(text: string): Find[] {
-  return Array.from(text.matchAll(WALLET), (match) => ({
+  return matchesOf(text, WALLET).map((match) => ({
     ...range(match),
     type: 'other' as const,
     score: 0.9,
@@ -218,12 +218,12 @@ export function findNetworkAddresses(text: string, survey: Survey): Find[] {
   const finds: Find[] = [];
   if (survey.digits >= 4) findIpv4(text, finds);
   if (survey.colons) {
-    for (const match of text.matchAll(IPV6)) {
+    for (const match of matchesOf(text, IPV6)) {
       if (isIpv6(match[0])) finds.push({ ...range(match), type: 'ip', score: 0.9, pattern: 'ipv6' });
     }
   }
   if (survey.hex) {
-    for (const match of text.matchAll(MAC)) {
+    for (const match of matchesOf(text, MAC)) {
       finds.push({ ...range(match), type: 'other', score: 0.8, pattern: 'mac' });
     }
   }
@@ -231,7 +231,7 @@ export function findNetworkAddresses(text: string, survey: Survey): Find[] {
 }
 
 function findIpv4(text: string, finds: Find[]): void {
-  for (const match of text.matchAll(IPV4)) {
+  for (const match of matchesOf(text, IPV4)) {
     if (/^(?:127|0)\./.test(match[0]) || precededBy(text, match.index, VERSION_WORDS)) continue;
     finds.push({ ...range(match), type: 'ip', score: 0.8, pattern: 'ipv4' });
   }
