@@ -7,6 +7,7 @@ import { type CacheStore, createSemanticCache, type Guard } from 'nearfield/cach
 import {
   createDetectors,
   createEgress,
+  createMemoryReceiptStore,
   createPolicy,
   createReceiptBook,
   type PlatformFetch,
@@ -20,7 +21,6 @@ import { type AuditLog, createMemoryAuditLog } from './audit.ts';
 import { scopeOf } from './caller.ts';
 import { openDatabase } from './db/database.ts';
 import type { BedrockSettings, EdgeSettings } from './env.ts';
-import { createRecentReceiptStore } from './recent-receipts.ts';
 
 export interface EdgeParts {
   readonly settings: EdgeSettings;
@@ -37,7 +37,7 @@ export interface EdgeParts {
   readonly generator?: LocalGenerator | undefined;
   /** libSQL for audit, receipts and telemetry. Absent: kept in memory. */
   readonly database?: Client | undefined;
-  /** Keep the chain of receipts in the database too. Default: in memory, and only its newest. */
+  /** Keep the chains of receipts in the database too. Default: in memory, and only its newest. */
   readonly durableReceipts?: boolean | undefined;
   /** The platform's network behind the egress guard. Default: `globalThis.fetch`. */
   readonly fetch?: PlatformFetch | undefined;
@@ -48,14 +48,16 @@ export interface EdgeParts {
 export interface Edge {
   readonly app: EdgeApp;
   readonly audit: AuditLog;
-  /** Oldest first. */
-  receipts(): Promise<readonly Receipt[]>;
+  /** Oldest first, of all tenants or of one. */
+  receipts(tenant?: string): Promise<readonly Receipt[]>;
   /** Erases what is kept for one of a tenant's scopes or users; default: for those it did not name. */
   erase(tenant: string, scope?: string): Promise<number>;
   close(): Promise<void>;
 }
 
 const DAY_MS = 86_400_000;
+/** Kept in memory where no database has them; each answer carries its own to the caller anyway. */
+const RECENT_RECEIPTS = 1000;
 
 /** @throws storage-failed when the database cannot be brought up to date */
 export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
@@ -64,7 +66,8 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
   const tiers = [...bedrock, ...(parts.tiers ?? [])];
   const database = parts.database === undefined ? undefined : await openDatabase(parts.database);
   const audit = database?.audit ?? createMemoryAuditLog();
-  const receiptStore = (parts.durableReceipts && database?.receipts) || createRecentReceiptStore();
+  const receiptStore =
+    (parts.durableReceipts && database?.receipts) || createMemoryReceiptStore(RECENT_RECEIPTS);
   const cache = createSemanticCache({
     store: parts.cacheStore,
     embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
@@ -119,7 +122,10 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
   return {
     app,
     audit,
-    receipts: () => runtime.receipts(),
+    async receipts(tenant) {
+      const all = await runtime.receipts();
+      return tenant === undefined ? all : all.filter(({ chain }) => chain === tenant);
+    },
     erase: async (tenant, scope) => await runtime.erase(scopeOf(tenant, { scope })),
     async close() {
       await runtime.close();

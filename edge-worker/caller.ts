@@ -1,5 +1,5 @@
-// Owns what a caller may ask of the runtime: its scope lies under its tenant, its privacy is never widened,
-// and what came of it is noted for the audit. The runtime is wrapped, so no field of a body can get round it.
+// Owns what a caller may ask of the runtime: its scope lies under its tenant, its receipts are in its tenant's chain, its
+// privacy is never widened, and what came of it is noted for the audit. The runtime is wrapped, so no field of a body can get round it.
 import {
   type CallOptions,
   type ChatRequest,
@@ -74,7 +74,8 @@ export function bindCaller(runtime: ServedRuntime, caller: Caller, outcome: Outc
     async *generate(request, options) {
       outcome.scope = scopeOf(caller.tenant, request);
       const privacy = nearer(request.privacy ?? 'cloud', caller.farthest);
-      const parts = runtime.generate({ ...request, scope: outcome.scope, privacy }, options);
+      const call = { ...options, receiptChain: caller.tenant };
+      const parts = runtime.generate({ ...request, scope: outcome.scope, privacy }, call);
       // Whoever aborts need not come back for the next part; the runtime must close its run all the same.
       const leave = (): void => {
         outcome.errorCode ??= 'aborted';
@@ -89,7 +90,7 @@ export function bindCaller(runtime: ServedRuntime, caller: Caller, outcome: Outc
     },
     async embed(request: EmbedRequest, options?: CallOptions): Promise<EmbedResult> {
       try {
-        const result = await runtime.embed(request, options);
+        const result = await runtime.embed(request, { ...options, receiptChain: caller.tenant });
         outcome.tier = 'device';
         outcome.promptTokens = result.tokens;
         return result;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Tier, TierPart } from 'nearfield';
+import type { Receipt, Tier, TierPart } from 'nearfield';
 import { verifyReceipts } from 'nearfield/policy';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -298,6 +298,47 @@ describe('what is kept', () => {
     const receipts = await running!.edge.receipts();
     expect(receipts).toHaveLength(2);
     expect(await verifyReceipts(receipts)).toMatchObject({ ok: true });
+  });
+});
+
+describe('receipts', () => {
+  const other = createApiKey();
+  type Told = OpenAI.ChatCompletion & { nearfield: { receipt: Receipt } };
+
+  it('tell a tenant of its own requests alone, in a chain of its own, over a restart and an erasure', async () => {
+    const keys = {
+      ...env,
+      NEARFIELD_API_KEYS: `${env.NEARFIELD_API_KEYS},initech:${await hashApiKey(other)}`,
+    };
+    const clients = async () => {
+      const acme = await start({ dataFolder: folder, env: keys });
+      return { acme, initech: new OpenAI({ apiKey: other, baseURL: acme.baseURL, maxRetries: 0 }) };
+    };
+    const ask = async (client: OpenAI, scope: string) => {
+      const params = { model: 'any', messages: [{ role: 'user' as const, content: 'hi' }], ...{ scope } };
+      return ((await client.chat.completions.create(params)) as Told).nearfield.receipt;
+    };
+    const { acme, initech } = await clients();
+    const first = await ask(initech, 'ann');
+    for (const scope of ['ann', 'bob', 'ann']) await ask(acme, scope);
+    await acme.embeddings.create({ model: 'any', input: 'a' });
+    const second = await ask(initech, 'ann');
+    expect([first.sequence, second.sequence]).toEqual([1, 2]);
+    expect(second.previous).toBe(first.hash);
+    await running!.edge.erase('acme', 'ann');
+    await running!.stop();
+
+    const third = await ask((await clients()).initech, 'bob');
+    expect(await verifyReceipts([first, second, third])).toMatchObject({
+      ok: true,
+      first: 1,
+      head: third.hash,
+    });
+    expect(await running!.edge.receipts('initech')).toEqual([first, second, third]);
+    const acmes = await running!.edge.receipts('acme');
+    expect(acmes.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
+    expect(JSON.stringify(acmes)).not.toMatch(/ann|bob|initech/);
+    expect(await verifyReceipts(await running!.edge.receipts())).toMatchObject({ ok: true, count: 7 });
   });
 });
 

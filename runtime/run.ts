@@ -32,6 +32,8 @@ export const FAIL_CLOSED: PolicyDecision = {
 export interface Run {
   readonly id: string;
   readonly startedAtMs: number;
+  /** Whose chain its receipt joins. */
+  readonly chain: string | undefined;
   readonly tracer: Tracer;
   readonly permits: EgressPermit[];
   decision: PolicyDecision;
@@ -45,10 +47,11 @@ export interface Run {
   receipt: Receipt | undefined;
 }
 
-export function startRun(clock: Clock): Run {
+export function startRun(clock: Clock, chain?: string): Run {
   return {
     id: `chatcmpl-${crypto.randomUUID()}`,
     startedAtMs: clock.now(),
+    chain,
     tracer: createTracer(clock),
     permits: [],
     decision: FAIL_CLOSED,
@@ -82,6 +85,7 @@ export function traceOf(run: Run, outcome: Trace['outcome'], failure: unknown, r
 /** What the receipt says, from the run's permits. */
 export function receiptDraft(run: Run, atMs: number): Omit<Receipt, 'sequence' | 'previous' | 'hash'> {
   return {
+    ...(run.chain !== undefined && { chain: run.chain }),
     requestId: run.id,
     atMs,
     tier: run.tier,

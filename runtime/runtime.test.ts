@@ -8,7 +8,7 @@ import { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
 import { createAnswerer } from './tasks/index.ts';
 import { createDeviceTier } from './tiers/device.ts';
 import { createFakeTier, type FakeTier, says } from './tiers/fake.ts';
-import type { ChatRequest, StreamPart, Tier, TierPart } from './types.ts';
+import type { ChatRequest, SemanticCache, StreamPart, Tier, TierPart } from './types.ts';
 
 const EDGE = 'edge.example';
 const ask = (content: string, more: Partial<ChatRequest> = {}): ChatRequest => ({
@@ -206,6 +206,45 @@ describe('what leaves', () => {
     expect(await verifyReceipts(receipts)).toMatchObject({ ok: true });
     expect(runtime.traces().map((trace) => trace.receipt.hash)).toEqual(
       receipts.map((receipt) => receipt.hash),
+    );
+  });
+
+  it('puts each call’s receipt into the chain it names, its refresh of a stale answer too', async () => {
+    const tier = createFakeTier();
+    const stale: SemanticCache = {
+      lookup: async () => ({
+        status: 'stale',
+        reason: 'exact',
+        entryId: 'kept',
+        answer: {
+          parts: [{ type: 'text-delta', text: 'old' }],
+          finishReason: 'stop',
+          usage: { promptTokens: 1, completionTokens: 1 },
+          model: 'm',
+          tier: { id: 'fake-device', kind: 'device' },
+          costMs: 1,
+        },
+      }),
+      write: async () => undefined,
+      feedback: async () => {},
+      erase: async () => 0,
+      stats: () => Promise.reject(new Error('Not asked.')),
+      close: async () => {},
+    };
+    const runtime = build({ tiers: [tier], cache: stale });
+    await runtime.complete(ask('q'), { receiptChain: 'one' });
+    await runtime.embed({ input: ['text'] }, { receiptChain: 'two' });
+    await expect.poll(() => runtime.traces().length).toBe(3);
+    await runtime.embed({ input: ['text'] });
+    const chains = (await runtime.receipts()).map(({ chain, sequence }) => [chain, sequence]);
+    expect(chains).toHaveLength(4);
+    expect(chains).toEqual(
+      expect.arrayContaining([
+        ['one', 1],
+        ['one', 2],
+        ['two', 1],
+        [undefined, 1],
+      ]),
     );
   });
 });

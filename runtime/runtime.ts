@@ -54,6 +54,8 @@ export interface RuntimeOptions {
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Chain that the receipt joins. A host of several tenants gives each its own, or one would learn how much others ask. */
+  readonly receiptChain?: string | undefined;
 }
 
 export interface AnswerRequest extends Omit<ChatRequest, 'messages' | 'documents'> {
@@ -104,7 +106,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     asked: ChatRequest,
     call: CallOptions = {},
   ): AsyncGenerator<StreamPart, void, void> {
-    const run = startRun(clock);
+    const run = startRun(clock, call.receiptChain);
     const stop = new AbortController();
     const signal = call.signal === undefined ? stop.signal : AbortSignal.any([call.signal, stop.signal]);
     let failure: unknown;
@@ -185,15 +187,18 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       if (part.type !== 'sources') run.tracer.firstToken();
       yield part;
     }
-    if (run.cache.status === 'stale') refresh(request, run.cache.entryId ?? run.id);
+    if (run.cache.status === 'stale') refresh(request, run.cache.entryId ?? run.id, run.chain);
     yield await endPart(run, answer.model, answer.finishReason);
   }
 
-  function refresh(request: ChatRequest, entryId: string): void {
+  function refresh(request: ChatRequest, entryId: string, receiptChain: string | undefined): void {
     if (refreshing.has(entryId)) return;
     refreshing.add(entryId);
     const work = drain(
-      generate({ ...request, cache: 'refresh', priority: 'background' }, { signal: lifetime.signal }),
+      generate(
+        { ...request, cache: 'refresh', priority: 'background' },
+        { signal: lifetime.signal, receiptChain },
+      ),
     )
       .catch(() => {}) // the trace has it; a failed refresh leaves the stale entry as it is
       .finally(() => {
@@ -312,7 +317,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   // ---- the other doors
 
   async function embed(request: EmbedRequest, call: CallOptions = {}): Promise<EmbedResult> {
-    const run = startRun(clock);
+    const run = startRun(clock, call.receiptChain);
     let failure: unknown;
     try {
       if (embedder === undefined) {

@@ -342,6 +342,9 @@ export interface PolicyDecision {
 
 /** Proof of what one request sent. Chained: `previous` is the hash of the receipt before it. */
 export interface Receipt {
+  /** Whose chain it is in, where a host keeps one a tenant; absent where there is one. */
+  readonly chain?: string | undefined;
+  /** Counts its chain's receipts, from 1. */
   readonly sequence: number;
   readonly requestId: string;
   /** Unix epoch, milliseconds. */
@@ -406,7 +409,7 @@ export interface EgressPermit {
 }
 
 export interface ReceiptBook {
-  /** Numbers, chains and hashes; calls are serialised. */
+  /** Numbers, chains and hashes; calls are serialised a chain. */
   issue(draft: Omit<Receipt, 'sequence' | 'previous' | 'hash'>): Promise<Receipt>;
   all(): Promise<readonly Receipt[]>;
 }

@@ -44,4 +44,30 @@ describe('nearfield receipts verify', () => {
     expect(verify('cut.jsonl', cut, '--head', head).out).toContain('the chain ends before the head');
     expect(verify('no.jsonl', 'hello\n')).toEqual({ status: 2, out: 'Line 1 is not a receipt.\n' });
   });
+
+  it('checks each tenant’s chain of an edge’s export, and notices the end of each', async () => {
+    const book = createReceiptBook();
+    for (const [at, chain] of ['acme', 'initech', 'acme', undefined].entries()) {
+      await book.issue({
+        ...(chain !== undefined && { chain }),
+        requestId: `r${at}`,
+        atMs: 1,
+        tier: { id: 'device', kind: 'device' },
+        rules: [],
+        redactedByType: {},
+        bytesOut: 0,
+        hosts: [],
+      });
+    }
+    const all = await book.all();
+    const headOf = (name?: string) => all.findLast(({ chain }) => chain === name)!.hash;
+    const heads = ['--head', headOf('acme'), headOf('initech')];
+    const good = verify('tenants.jsonl', exportReceipts(all), ...heads);
+    expect(good).toMatchObject({ status: 0 });
+    expect(good.out).toContain('OK: 4 receipts in 3 chains.');
+    expect(good.out).toContain(`acme: 2 receipts. Head: ${headOf('acme')}`);
+    expect(good.out).toContain('Without a name: 1 receipts.');
+    const cut = exportReceipts(all.filter(({ hash }) => hash !== headOf('acme')));
+    expect(verify('short.jsonl', cut, ...heads)).toMatchObject({ status: 1 });
+  });
 });

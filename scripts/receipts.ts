@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<Extract<Verification, { ok: false }>['reason'], s
 };
 
 interface VerifyOptions {
-  readonly head?: string;
+  readonly head?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -30,9 +30,19 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
 
 function describe(result: Verification, bytesOut: number, hosts: readonly string[]): string {
   if (!result.ok) return `FAILED at receipt ${result.index + 1}: ${REASONS[result.reason]}.`;
-  const from = result.first === 1 ? '' : ` from number ${result.first} on; earlier ones are not in this file`;
   const where = hosts.length === 0 ? 'no host' : hosts.join(', ');
-  return `OK: ${result.count} receipts${from}. ${bytesOut} bytes out, to ${where}.\nHead: ${result.head}`;
+  const sent = `${bytesOut} bytes out, to ${where}.`;
+  if (result.chains === undefined) {
+    return `OK: ${result.count} receipts${fromOf(result)}. ${sent}\nHead: ${result.head}`;
+  }
+  const chains = result.chains.map(
+    (one) => `${one.chain ?? 'Without a name'}: ${one.count} receipts${fromOf(one)}. Head: ${one.head}`,
+  );
+  return [`OK: ${result.count} receipts in ${chains.length} chains. ${sent}`, ...chains].join('\n');
+}
+
+function fromOf({ first }: { readonly first: number }): string {
+  return first === 1 ? '' : ` from number ${first} on; earlier ones are not in this file`;
 }
 
 async function readInput(): Promise<string> {
@@ -48,7 +58,10 @@ program
   .command('verify')
   .description('check an export (JSON Lines; - reads standard input)')
   .argument('<file>')
-  .option('--head <hash>', 'hash of the last receipt seen, to notice a cut end')
+  .option(
+    '--head <hash...>',
+    'hash of the last receipt seen, of several chains one each, to notice a cut end',
+  )
   .option('--json', 'print one JSON object')
   .action(async (file: string, options: VerifyOptions) => {
     try {

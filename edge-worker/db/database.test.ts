@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@libsql/client';
 import { createClient as createWebClient } from '@libsql/client/web';
+import { createReceiptBook, verifyReceipts } from 'nearfield/policy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startLibsqlEmulator } from '../../scripts/emulators/libsql.ts';
 import type { AuditRow } from '../audit.ts';
 import { openDatabase } from './database.ts';
+import { MIGRATIONS, migrate } from './migrations.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -68,6 +70,72 @@ describe('the edge database', () => {
     const opened = await Promise.all([open(), open(), open()]);
     await opened[0]?.audit.write(row('one', 1));
     expect(await opened[2]?.audit.recent(1)).toHaveLength(1);
+    for (const database of opened) database.close();
+  });
+});
+
+describe('receipts', () => {
+  const draft = (requestId: string, chain?: string) => ({
+    ...(chain !== undefined && { chain }),
+    requestId,
+    atMs: 1,
+    tier: { id: 'device', kind: 'device' as const },
+    rules: [],
+    redactedByType: {},
+    bytesOut: 0,
+    hosts: [],
+  });
+
+  it('of the one chain of before are all kept, beside the new ones of each tenant', async () => {
+    const url = `file:${join(folder, 'edge.db')}`;
+    const client = createClient({ url });
+    await migrate(client, MIGRATIONS.slice(0, 1));
+    const before = createReceiptBook();
+    for (const id of ['r1', 'r2', 'r3']) {
+      const receipt = await before.issue(draft(id));
+      const args = [receipt.sequence, JSON.stringify(receipt)];
+      await client.execute({ sql: 'INSERT INTO receipts (sequence, receipt) VALUES (?, ?)', args });
+    }
+    client.close();
+
+    const first = await open();
+    const book = createReceiptBook({ store: first.receipts });
+    for (const [id, tenant] of [
+      ['r4', 'acme'],
+      ['r5', 'initech'],
+      ['r6', 'acme'],
+    ] as const) {
+      await book.issue(draft(id, tenant));
+    }
+    first.close();
+    const second = await open();
+    const receipts = await second.receipts.all();
+    expect(receipts.map(({ chain, sequence }) => [chain, sequence])).toEqual([
+      [undefined, 1],
+      [undefined, 2],
+      [undefined, 3],
+      ['acme', 1],
+      ['initech', 1],
+      ['acme', 2],
+    ]);
+    expect(receipts.slice(0, 3)).toEqual(await before.all());
+    expect(await verifyReceipts(receipts)).toMatchObject({ ok: true, count: 6 });
+    // An edge of the version before, still running, goes on with its chain.
+    const old = await createReceiptBook({ store: second.receipts }).issue(draft('r7'));
+    expect(old.sequence).toBe(4);
+    expect(await verifyReceipts(await second.receipts.all())).toMatchObject({ ok: true, count: 7 });
+    second.close();
+  });
+
+  it('of one tenant are one chain, however many processes write it at once', async () => {
+    const opened = [await open(), await open()];
+    const books = opened.map(({ receipts: store }) => createReceiptBook({ store }));
+    const ids = Array.from({ length: 12 }, (_, at) => at);
+    await Promise.all(ids.map((at) => books[at % 2]!.issue(draft(`r${at}`, at % 3 === 0 ? 'a' : 'b'))));
+    const all = await opened[0]!.receipts.all();
+    expect(await verifyReceipts(all)).toMatchObject({ ok: true, count: 12 });
+    expect(all.filter(({ chain }) => chain === 'a').map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
+    expect(books.map((book) => book.durable())).toEqual([true, true]);
     for (const database of opened) database.close();
   });
 });

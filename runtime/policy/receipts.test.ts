@@ -100,6 +100,84 @@ describe('the chain', () => {
   });
 });
 
+describe('several chains', () => {
+  const of = (chain: string, id: string) => ({ ...draft(id), chain });
+
+  async function mixed(): Promise<readonly Receipt[]> {
+    const book = createReceiptBook();
+    const chains = ['a', 'b', 'a', undefined, 'a', 'b'];
+    await Promise.all(
+      chains.map((chain, at) => book.issue(chain === undefined ? draft(`r${at}`) : of(chain, `r${at}`))),
+    );
+    return await book.all();
+  }
+
+  it('count and link their own receipts alone, and are verified each by itself', async () => {
+    const receipts = await mixed();
+    const numbers = (chain?: string) =>
+      receipts.flatMap((one) => (one.chain === chain ? [one.sequence] : []));
+    expect([numbers('a'), numbers('b'), numbers()]).toEqual([[1, 2, 3], [1, 2], [1]]);
+    const headOf = (chain?: string) => receipts.findLast((one) => one.chain === chain)!.hash;
+    const result = await verifyReceipts(parseReceipts(exportReceipts(receipts)));
+    expect(result).toMatchObject({ ok: true, count: 6 });
+    expect(result.ok && result.chains).toHaveLength(3);
+    expect(result.ok && result.chains).toEqual(
+      expect.arrayContaining([
+        { chain: 'a', count: 3, first: 1, head: headOf('a') },
+        { chain: 'b', count: 2, first: 1, head: headOf('b') },
+        { count: 1, first: 1, head: headOf() },
+      ]),
+    );
+    expect(await verifyReceipts(receipts.filter(({ chain }) => chain === 'b'))).toMatchObject({
+      ok: true,
+      count: 2,
+      head: headOf('b'),
+    });
+  });
+
+  it('show every receipt that was moved to another, left out or cut off', async () => {
+    const receipts = await mixed();
+    for (const at of receipts.keys()) {
+      const { chain, ...plain } = receipts[at]!;
+      const moved: Receipt = chain === 'a' ? { ...plain, chain: 'b' } : { ...plain, chain: 'a' };
+      expect((await verifyReceipts(receipts.with(at, moved))).ok).toBe(false);
+    }
+    const middle = receipts.findIndex((one) => one.chain === 'a' && one.sequence === 2);
+    expect(await verifyReceipts(receipts.toSpliced(middle, 1))).toMatchObject({ ok: false });
+    const heads = ['a', 'b'].map((chain) => receipts.findLast((one) => one.chain === chain)!.hash);
+    expect(await verifyReceipts(receipts, { head: heads })).toMatchObject({ ok: true });
+    const cut = receipts.filter(({ hash }) => hash !== heads[0]);
+    expect(await verifyReceipts(cut, { head: heads })).toMatchObject({ ok: false, reason: 'head' });
+  });
+
+  it('do not wait for one another', async () => {
+    const memory = createMemoryReceiptStore();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const slow: ReceiptStore = {
+      ...memory,
+      async append(receipt) {
+        if (receipt.chain === 'a') await promise;
+        await memory.append(receipt);
+      },
+    };
+    const book = createReceiptBook({ store: slow });
+    const waiting = book.issue(of('a', 'r1'));
+    expect((await book.issue(of('b', 'r2'))).sequence).toBe(1);
+    resolve();
+    expect((await waiting).sequence).toBe(1);
+  });
+
+  it('go on where they were though their receipts are no longer kept', async () => {
+    const book = createReceiptBook({ store: createMemoryReceiptStore(2) });
+    await book.issue(of('quiet', 'r0'));
+    for (let at = 1; at <= 5; at += 1) await book.issue(of('busy', `r${at}`));
+    const next = await book.issue(of('quiet', 'r6'));
+    expect(next.sequence).toBe(2);
+    expect((await book.all()).map(({ requestId }) => requestId)).toEqual(['r5', 'r6']);
+    expect(await verifyReceipts(await book.all())).toMatchObject({ ok: true });
+  });
+});
+
 describe('stores', () => {
   const opened: IndexedDbReceiptStore[] = [];
   afterEach(async () => {
