@@ -61,7 +61,7 @@ describe('nearfield receipts verify', () => {
     }
     const all = await book.all();
     const headOf = (name?: string) => all.findLast(({ chain }) => chain === name)!.hash;
-    const heads = ['--head', headOf('acme'), headOf('initech')];
+    const heads = ['--head', headOf('acme'), '--head', headOf('initech')];
     const good = verify('tenants.jsonl', exportReceipts(all), ...heads);
     expect(good).toMatchObject({ status: 0 });
     expect(good.out).toContain('OK: 4 receipts in 3 chains.');

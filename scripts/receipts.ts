@@ -59,8 +59,9 @@ program
   .description('check an export (JSON Lines; - reads standard input)')
   .argument('<file>')
   .option(
-    '--head <hash...>',
-    'hash of the last receipt seen, of several chains one each, to notice a cut end',
+    '--head <hash>',
+    'hash of the last receipt seen, to notice a cut end; once for each of several chains',
+    (hash: string, before: readonly string[] = []) => [...before, hash],
   )
   .option('--json', 'print one JSON object')
   .action(async (file: string, options: VerifyOptions) => {
