@@ -28,4 +28,6 @@ it('does in a page what README says: answer, refuse to leave, and serve the Open
   expect(['no-tier', 'egress-denied']).toContain(result.denied);
   expect(result.similar).toBeGreaterThan(0.6);
   expect(foreign).toEqual([]);
+  // The runtime was closed at its end: embedder, tagger and guard left no worker behind, the one still opening neither.
+  await expect.poll(() => test.page.workers().map((worker) => worker.url()), { timeout: 20_000 }).toEqual([]);
 });

@@ -304,6 +304,8 @@ export function createSemanticCache(options: SemanticCacheOptions): Controllable
     },
     async close() {
       isClosed = true;
+      // First, so that a lookup still waiting for it ends; one that fails keeps nothing from being flushed.
+      await (async () => await options.guard?.dispose?.())().catch(() => undefined);
       await sheltered(
         async (cache) => {
           await cache.catalogue.flush().finally(() => cache.store.close());

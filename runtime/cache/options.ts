@@ -11,11 +11,11 @@ export type EmbedTexts = (
 ) => Promise<readonly Float32Array[]>;
 
 /** Do two texts ask the same? 0…1; a small cross-encoder, where there is one. */
-export type Guard = (
-  asked: string,
-  kept: string,
-  options: { readonly signal?: AbortSignal | undefined },
-) => Promise<number>;
+export interface Guard {
+  (asked: string, kept: string, options: { readonly signal?: AbortSignal | undefined }): Promise<number>;
+  /** Called when the cache is closed. A guard of several caches is lent by handing in a function without one. */
+  dispose?(): void | Promise<void>;
+}
 
 export interface SemanticCacheOptions {
   readonly store: CacheStore | Promise<CacheStore>;

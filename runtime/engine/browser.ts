@@ -84,7 +84,7 @@ export async function createBrowserEmbedder(options: BrowserEmbedderOptions): Pr
 /**
  * The guard of a cache: does a kept question ask the same as a new one? In a worker of its own; opens at the first
  * question. A model that cannot be loaded, and a worker that cannot be had, hangs or is lost, fail questions, never
- * the start.
+ * the start. The cache it is handed to disposes of it when that is closed, as the runtime's close does.
  */
 export function createBrowserGuard(
   options: Pick<
@@ -97,7 +97,7 @@ export function createBrowserGuard(
 ): AskGuard {
   const store = options.store === null ? undefined : (options.store ?? createIndexedDbStore());
   const { fetch, onProgress, createWorker = guardWorker, waitMs } = options;
-  const load = () => loadModel({ ...pick(options), fetch, store, onProgress });
+  const load = (signal: AbortSignal) => loadModel({ ...pick(options), fetch, store, signal, onProgress });
   return openGuardInWorker({ load, createWorker, waitMs });
 }
 

@@ -27,6 +27,8 @@ export interface OpenWorkerOptions {
   readonly threads?: number | undefined;
   /** Copy the model's bytes instead of handing them over. */
   readonly copy: boolean;
+  /** Ends the worker while it opens. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Question {
@@ -36,7 +38,8 @@ interface Question {
 
 /** @throws whatever the worker's backend throws; device-lost when the worker died meanwhile */
 export async function openWorkerEngine(options: OpenWorkerOptions): Promise<WorkerEngine> {
-  const { model, backend, threads } = options;
+  const { model, backend, threads, signal: opening } = options;
+  opening?.throwIfAborted();
   const worker = options.createWorker();
   const lifeLock = `nearfield-engine-${crypto.randomUUID()}`;
   const questions = new Map<number, Question>();
@@ -92,6 +95,8 @@ export async function openWorkerEngine(options: OpenWorkerOptions): Promise<Work
     );
   });
 
+  const leave = () => end(opening?.reason);
+  opening?.addEventListener('abort', leave, { once: true });
   try {
     const roles = (['weights', 'tokenizer', 'golden'] as const).filter((role) => model.has(role));
     const files = roles.map((role) => [role, model.file(role)] as const);
@@ -105,6 +110,8 @@ export async function openWorkerEngine(options: OpenWorkerOptions): Promise<Work
   } catch (error) {
     end(error);
     throw error;
+  } finally {
+    opening?.removeEventListener('abort', leave);
   }
   return {
     embed: (texts, { scope, signal }) => ask({ type: 'embed', texts, scope }, 'embedded', [], signal),

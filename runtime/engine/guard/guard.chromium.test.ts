@@ -68,6 +68,16 @@ describe('the guard in a page', () => {
     });
   });
 
+  it('ends its worker when it is disposed of, opened or opening, and with the cache that has it', async () => {
+    await fresh();
+    expect(await site.page.evaluate(() => guardPage.disposals())).toEqual({
+      'closed with its cache': 'rejected',
+      'while its files come': 'rejected',
+      'while its worker starts': 'rejected',
+    });
+    await expect.poll(() => site.page.workers().length, { timeout: 20_000 }).toBe(0);
+  });
+
   it('makes a cache serve exact hits only while it fails', async () => {
     await fresh();
     expect(await site.page.evaluate(() => guardPage.cacheWithoutGuard())).toEqual({

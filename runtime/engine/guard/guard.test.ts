@@ -138,6 +138,43 @@ describe('a guard that may hang or be lost', () => {
     expect(opened).toBe(2);
   });
 
+  it('fails every question from its disposal on, the waiting ones at once, and is left once', async () => {
+    let left = 0;
+    const leave = () => {
+      left += 1;
+    };
+    const ask = askOnceOpened(async () => ({ same: silent, leave }));
+    await ask.warm();
+    const waiting = [ask('a', 'b'), ask('c', 'd')];
+    const ends = Promise.allSettled(waiting);
+    await ask.dispose();
+    await ask.dispose();
+    expect(
+      (await ends).map((one) => one.status === 'rejected' && (one.reason as { code: string }).code),
+    ).toEqual(['backend-unavailable', 'backend-unavailable']);
+    await expect(ask('e', 'f')).rejects.toMatchObject({ code: 'backend-unavailable' });
+    await expect(ask.warm()).rejects.toMatchObject({ code: 'backend-unavailable' });
+    expect(left).toBe(1);
+  });
+
+  it('tells its opening of its disposal, waits for no such opening, and leaves what opens all the same', async () => {
+    const opening = Promise.withResolvers<OpenedGuard>();
+    let told: AbortSignal | undefined;
+    const ask = askOnceOpened((signal) => {
+      told = signal;
+      return opening.promise;
+    });
+    const waiting = [ask('a', 'b'), ask.warm()];
+    const codes = Promise.all(waiting.map((one) => one.catch((error: { code: string }) => error.code)));
+    await ask.dispose();
+    expect(told?.aborted).toBe(true);
+    expect(await codes).toEqual(['backend-unavailable', 'backend-unavailable']);
+    const left = new Promise<string>((resolve) => {
+      opening.resolve({ same: () => 1, leave: () => resolve('left') });
+    });
+    expect(await left).toBe('left');
+  });
+
   it('is no part of what a page loads: the arithmetic is in the worker alone', async () => {
     const { metafile } = await build({
       entryPoints: ['runtime/engine/browser.ts'],

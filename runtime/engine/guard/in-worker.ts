@@ -6,7 +6,7 @@ import { type AskGuard, askOnceOpened } from './ask.ts';
 
 export interface WorkerGuardOptions {
   /** The files, verified; asked for again when a worker was lost, so a store behind it saves a download. */
-  readonly load: () => Promise<LoadedModel>;
+  readonly load: (signal: AbortSignal) => Promise<LoadedModel>;
   readonly createWorker: () => Worker;
   /** A question that waits longer fails, be it for the files, the worker or the answer. Default 5 s. */
   readonly waitMs?: number | undefined;
@@ -17,9 +17,9 @@ const WAIT_MS = 5_000;
 /** The files stay in the worker alone: what the page loaded is handed over. */
 export function openGuardInWorker({ load, createWorker, waitMs = WAIT_MS }: WorkerGuardOptions): AskGuard {
   return askOnceOpened(
-    async () => {
-      const model = await load();
-      const worker = await openWorkerEngine({ createWorker, backend: 'kernel', model, copy: false });
+    async (signal) => {
+      const model = await load(signal);
+      const worker = await openWorkerEngine({ createWorker, backend: 'kernel', model, copy: false, signal });
       return { same: (asked, kept) => worker.compare(asked, kept), leave: () => worker.terminate() };
     },
     { waitMs },

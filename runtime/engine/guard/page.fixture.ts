@@ -109,6 +109,32 @@ export const guardPage = {
     };
   },
 
+  /** Disposed of while it is open, by the close of the cache that has it, and while it opens; told how each fails then. */
+  async disposals(): Promise<Readonly<Record<string, string>>> {
+    const byCache = open();
+    const cache = createSemanticCache({ store: createMemoryCacheStore(), guard: byCache });
+    await byCache.warm();
+    await cache.close();
+    const inOpening = open();
+    const opening = inOpening.warm();
+    await inOpening.dispose();
+    const started = Promise.withResolvers<void>();
+    const inStart = open({
+      createWorker() {
+        started.resolve();
+        return realWorker();
+      },
+    });
+    const starting = inStart.warm();
+    await started.promise;
+    await inStart.dispose();
+    return {
+      'closed with its cache': await rejected(() => byCache('a', 'b')),
+      'while its files come': await rejected(() => opening),
+      'while its worker starts': await rejected(() => starting),
+    };
+  },
+
   async cacheWithoutGuard(): Promise<Readonly<Record<string, string | undefined>>> {
     const cache = createSemanticCache({
       store: createMemoryCacheStore(),
