@@ -20,6 +20,8 @@ export interface Field {
   readonly label?: string | undefined;
   /** A message's or a document's own words, which may go on in the next. */
   readonly flows?: boolean | undefined;
+  /** Where the parts of a message meet in its text; they are sent joined. */
+  readonly joints?: readonly number[] | undefined;
 }
 
 /** `count`: a number or a flag that stays here or goes on within known bounds, so no text can hide in it. */
@@ -202,9 +204,13 @@ function rewriteParts(walk: Walk, value: unknown): unknown {
     if (part.type !== 'text') return doubt(walk, 'unreadable-content');
     texts.push(part.text);
   }
-  return texts.length === 0
-    ? []
-    : [{ type: 'text', text: visit(walk, texts.join(''), 'text', { flows: true }) }];
+  if (texts.length === 0) return [];
+  let length = 0;
+  const joints = texts.slice(0, -1).map((text) => {
+    length += text.length;
+    return length;
+  });
+  return [{ type: 'text', text: visit(walk, texts.join(''), 'text', { flows: true, joints }) }];
 }
 
 /** Keys are texts too, and long numbers are looked at as text: a card number needs no quotes. */
@@ -234,7 +240,12 @@ function isCount(value: unknown): value is number | boolean {
   return typeof value === 'boolean' || (typeof value === 'number' && value >= 0);
 }
 
-function visit(walk: Walk, text: string, kind: FieldKind, more: Pick<Field, 'label' | 'flows'> = {}): string {
+function visit(
+  walk: Walk,
+  text: string,
+  kind: FieldKind,
+  more: Pick<Field, 'label' | 'flows' | 'joints'> = {},
+): string {
   walk.fields += 1;
   return walk.replace({ text, kind, origin: walk.origin, ...more });
 }

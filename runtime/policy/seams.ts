@@ -1,75 +1,160 @@
-// Owns values that lie over two texts: a number typed in two messages, a document handed in as pieces that were cut
-// through one. The end of a text and the beginning of the next are read together; only what is sure in itself counts.
+// Owns values that lie over several texts: a number typed in three messages, a document handed in as pieces that were
+// cut through one, parts of a message that meet. The end of a text, all of the short ones after it and the beginning
+// of the next are read together; only what is sure in itself counts.
 import type { Span } from '../types.ts';
 import type { Field } from './fields.ts';
 
 /** Longer than any value looked for; a key may be longer, and is known by its beginning. */
 const REACH = 64;
+/** Texts that are read together wherever each may be the first; the longest card, a digit in each. */
+const MOST_TEXTS = 20;
 const SURE = 0.9;
-/** A value goes on: the first text ends with a part of one, the next begins with one. */
+/** No value of three texts is shorter. */
+const SHORTEST = 7;
+/** A value goes on: near the border one of the texts has what a value has, and the next begins with a part of one. */
 const ENDS = /[\d@_][^\n]{0,40}$/;
+const STARTS = /^[^\n]{0,40}[\d@_]/;
 const BEGINS = /^\s{0,2}[\p{L}\p{N}@.+_-]/u;
+/** Nothing but a part of a value: one word, or words that have a digit or a sign, or few capitals, as in an IBAN. */
+const PIECE = String.raw`(?:[^\s\d@_]*[\d@_]\S*|[A-Z]{1,4}|[.+()*/|-]{1,3})`;
+const PART = new RegExp(String.raw`^\s*(?:\S+|${PIECE}(?:\s+${PIECE})*)\s*$`);
 
-interface Seam {
-  readonly left: number;
-  readonly right: number;
-  /** The left field's characters before the ones read. */
-  readonly skipped: number;
-  readonly text: string;
-  /** Where the left text ends and the right one begins, in `text`. */
+/** A stretch of a field and where it stands in what is read. */
+interface Piece {
+  readonly field: number;
+  /** Where it begins in the field. */
+  readonly from: number;
+  readonly start: number;
   readonly end: number;
-  readonly begin: number;
 }
 
-/** Adds to `found`, one list a field, what lies over two fields of one origin that follow one another. */
+interface Seam {
+  readonly text: string;
+  readonly pieces: readonly Piece[];
+}
+
+/** A text that may go on in the next: a field, or a part of one. */
+interface Text {
+  readonly field: number;
+  /** Where it begins in the field. */
+  readonly from: number;
+  readonly text: string;
+}
+
+/** Adds to `found`, one list a field, what lies over fields of one origin that follow one another, and over parts. */
 export async function detectSeams(
   fields: readonly Field[],
   found: readonly Span[][],
   detect: (texts: readonly string[]) => Promise<Span[][]>,
 ): Promise<void> {
-  const seams = seamsOf(fields);
+  const seams = [...flowsOf(fields), ...partsOf(fields)].flatMap(seamsOf);
   if (seams.length === 0) return;
   const spans = await detect(seams.map(({ text }) => text));
   for (const [at, seam] of seams.entries()) for (const span of spans[at]!) keepOver(seam, span, found);
 }
 
-function seamsOf(fields: readonly Field[]): Seam[] {
-  const last = new Map<Field['origin'], number>();
+/** Fields that say something and go on in one another, by origin. */
+function flowsOf(fields: readonly Field[]): readonly (readonly Text[])[] {
+  const flows = new Map<Field['origin'], Text[]>();
+  for (const [field, { text, origin, flows: goesOn }] of fields.entries()) {
+    if (goesOn !== true || isBlank(text)) continue;
+    const flow = flows.get(origin);
+    if (flow) flow.push({ field, from: 0, text });
+    else flows.set(origin, [{ field, from: 0, text }]);
+  }
+  return [...flows.values()];
+}
+
+/** Parts of one message are sent without anything between, and read so; whoever wrote them may have meant a blank. */
+function partsOf(fields: readonly Field[]): readonly (readonly Text[])[] {
+  return fields.flatMap(({ text, joints = [] }, field) => {
+    if (joints.length === 0) return [];
+    const ends = [...joints, text.length];
+    const parts = [0, ...joints].map(
+      (from, at): Text => ({ field, from, text: text.slice(from, ends[at]!) }),
+    );
+    return [parts.filter((part) => !isBlank(part.text))];
+  });
+}
+
+function isBlank(text: string): boolean {
+  return text.trim() === '';
+}
+
+/**
+ * For every text: itself with the next, and with each after that while those between are parts of a value and no
+ * more. A chain of more texts than {@link MOST_TEXTS} is read whole as well, once.
+ */
+function seamsOf(flow: readonly Text[]): Seam[] {
   const seams: Seam[] = [];
-  for (const [right, { text, origin, flows }] of fields.entries()) {
-    if (flows !== true) continue;
-    const left = last.get(origin);
-    last.set(origin, right);
-    if (left === undefined || !BEGINS.test(text)) continue;
-    const before = fields[left]!.text;
-    const tail = before.slice(-REACH);
-    if (!ENDS.test(tail)) continue;
-    // A piece may be cut inside a value; people begin a message where a blank would stand.
-    for (const joint of ['', ' ']) {
-      const joined = {
-        text: tail + joint + text.slice(0, REACH),
-        end: tail.length,
-        begin: tail.length + joint.length,
-      };
-      seams.push({ left, right, skipped: before.length - tail.length, ...joined });
+  const isPart = flow.map(({ text }) => text.length <= REACH && PART.test(text));
+  for (let first = 0; first + 1 < flow.length; first += 1) {
+    const read = [tailOf(flow[first]!)];
+    const beginsChain = first === 0 || !isPart[first];
+    for (let next = first + 1; next < flow.length; next += 1) {
+      const { field, from, text } = flow[next]!;
+      if (!BEGINS.test(text)) break;
+      read.push({ field, from, text: text.slice(0, REACH) });
+      const after = flow[next + 1]?.text;
+      const goesOn = isPart[next] === true && after !== undefined && BEGINS.test(after);
+      const isLast = !goesOn || (read.length === MOST_TEXTS && !beginsChain);
+      if ((isLast || read.length <= MOST_TEXTS) && mayHold(read)) {
+        seams.push(join(read, ''));
+        // Blanks part numbers that are not of the value as well: the longest says what those on the way would.
+        if (isLast || read.length === 2) seams.push(join(read, ' '));
+      }
+      if (isLast) break;
     }
   }
   return seams;
 }
 
-/** Unless one of the texts surely holds something whole there: then this is it and its neighbour. */
-function keepOver(seam: Seam, span: Span, found: readonly Span[][]): void {
-  if (span.score < SURE || span.start >= seam.end || span.end <= seam.begin) return;
-  const left = { ...span, start: span.start + seam.skipped, end: seam.end + seam.skipped };
-  const right = { ...span, start: 0, end: span.end - seam.begin };
-  const isNew = (part: Span, at: number) =>
-    found[at]!.every(
-      ({ start, end, score, source }) =>
-        source === SEAM || score < SURE || end <= part.start || part.end <= start,
-    );
-  if (!isNew(left, seam.left) || !isNew(right, seam.right)) return;
-  found[seam.left]!.push({ ...left, source: SEAM });
-  found[seam.right]!.push({ ...right, source: SEAM });
+function tailOf({ field, from, text }: Text): Text {
+  const skipped = Math.max(0, text.length - REACH);
+  return { field, from: from + skipped, text: text.slice(skipped) };
+}
+
+function mayHold([before, ...rest]: readonly Text[]): boolean {
+  const after = rest.map(({ text }) => text).join('');
+  if (rest.length > 1 && before!.text.length + after.length < SHORTEST) return false;
+  return ENDS.test(before!.text) || STARTS.test(after);
+}
+
+/** A piece may be cut inside a value; people begin a message where a blank would stand. */
+function join(texts: readonly Text[], joint: string): Seam {
+  let text = '';
+  const pieces = texts.map(({ field, from, text: own }, at): Piece => {
+    if (at > 0) text += joint;
+    const start = text.length;
+    text += own;
+    return { field, from, start, end: text.length };
+  });
+  return { text, pieces };
+}
+
+/**
+ * Unless one of the texts surely holds something whole there: then this is it and its neighbour. Of parts, what lies
+ * in one counts as well: sent without a blank, the next may have hidden it.
+ */
+function keepOver({ pieces }: Seam, span: Span, found: readonly Span[][]): void {
+  const touched = pieces.filter(({ start, end }) => span.start < end && start < span.end);
+  if (span.score < SURE || (touched.length < 2 && pieces[0]!.field !== pieces[1]!.field)) return;
+  const parts = new Map<number, Span>();
+  for (const { field, from, start, end } of touched) {
+    const begin = from + Math.max(0, span.start - start);
+    const before = parts.get(field)?.start ?? begin;
+    parts.set(field, { ...span, start: before, end: from + Math.min(end, span.end) - start, source: SEAM });
+  }
+  for (const [field, part] of parts) if (!isNew(part, found[field]!)) return;
+  for (const [field, part] of parts) found[field]!.push(part);
+}
+
+/** What check digits say counts for more than a number that a word beside it made a phone. */
+function isNew(part: Span, found: readonly Span[]): boolean {
+  return found.every(
+    ({ start, end, score, source }) =>
+      source === SEAM || score < part.score || end <= part.start || part.end <= start,
+  );
 }
 
 const SEAM = 'pattern:seam';
