@@ -123,7 +123,7 @@ async function* chunksOf(
       if (part.type === 'tool-call-delta')
         told.set(part.index, told.get(part.index) === true || part.argumentsText !== '');
       const frame = chunk(choice(deltaOf(part), null, logprobsOf(part)));
-      yield obfuscate ? padded(frame) : frame;
+      yield obfuscate ? padded(frame, likelihoodsIn(part)) : frame;
     }
   }
   if (end === undefined) throw endless();
@@ -159,6 +159,11 @@ function deltaOf(part: Exclude<Delta, { type: 'sources' }>): object {
  */
 function wholeArguments(json: string, finishReason: FinishReason): string {
   return json === '' && finishReason !== 'length' ? '{}' : json;
+}
+
+function likelihoodsIn(part: Delta): number {
+  const told = part.type === 'text-delta' ? (part.logprobs ?? []) : [];
+  return told.reduce((sum, { top }) => sum + 1 + top.length, 0);
 }
 
 function logprobsOf(part: Delta): { content: object[]; refusal: null } | null {

@@ -4,7 +4,13 @@ import { padded } from './obfuscation.ts';
 
 const WORDS = ['a', ' no', ' benign', ' malignancy', ' 🙂', '\n'];
 
-function runtimeSaying(words: readonly string[]): OpenAiRuntime {
+/** `top`: alternatives told with each word, none for no likelihoods at all. */
+function runtimeSaying(words: readonly string[], top?: number): OpenAiRuntime {
+  const entry = (token: string) => ({ token, logprob: -1.2345678901234567, bytes: [...Buffer.from(token)] });
+  const likelihoods = (text: string, at: number) => ({
+    ...entry(text),
+    top: Array.from({ length: top ?? 0 }, (_, next) => entry(words[(at + next) % words.length]!)),
+  });
   return {
     models: () => [],
     embed: () => Promise.reject(new Error('not asked')),
@@ -12,7 +18,9 @@ function runtimeSaying(words: readonly string[]): OpenAiRuntime {
       const tier = { id: 'device', kind: 'device' } as const;
       const base = { id: 'r1', model: 'm', tier } as const;
       yield { type: 'response-start', ...base, cache: 'miss', createdMs: 0 };
-      for (const text of words) yield { type: 'text-delta', text };
+      for (const [at, text] of words.entries()) {
+        yield { type: 'text-delta', text, ...(top !== undefined && { logprobs: [likelihoods(text, at)] }) };
+      }
       yield {
         type: 'response-end',
         ...base,
@@ -26,8 +34,8 @@ function runtimeSaying(words: readonly string[]): OpenAiRuntime {
   };
 }
 
-async function deltaFrames(obfuscate: boolean, streamOptions?: object): Promise<string[]> {
-  const serve = createOpenAiHandler(runtimeSaying(WORDS), { obfuscate });
+async function deltaFrames(obfuscate: boolean, streamOptions?: object, top?: number): Promise<string[]> {
+  const serve = createOpenAiHandler(runtimeSaying(WORDS, top), { obfuscate });
   const response = await serve(
     new Request('https://x.invalid/v1/chat/completions', {
       method: 'POST',
@@ -52,6 +60,11 @@ describe('obfuscation', () => {
     const frames = await deltaFrames(true);
     expect(said(frames)).toEqual(WORDS);
     expect(new Set(sizes(frames)).size).toBe(1);
+  });
+
+  test.each([0, 1, 5, 20])('so are those that tell how likely each was, with %i others', async (top) => {
+    expect(new Set(sizes(await deltaFrames(true, undefined, top))).size).toBe(1);
+    expect(new Set(sizes(await deltaFrames(false, undefined, top))).size).toBeGreaterThan(3);
   });
 
   test('without it, sizes follow the words', async () => {

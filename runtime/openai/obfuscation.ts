@@ -7,10 +7,14 @@ const FIELD = ',"obfuscation":""}';
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const encoder: TextEncoder = new TextEncoder();
 
-/** A JSON object's text with its padding; random, so that compression on the way does not take it out again. */
-export function padded(json: string): string {
+/**
+ * A JSON object's text with its padding; random, so that compression on the way does not take it out again. `likelihoods`
+ * is how many tokens' it tells: each spells its token twice over, so blocks have room for all of them.
+ */
+export function padded(json: string, likelihoods = 0): string {
+  const block = likelihoods === 0 ? BLOCK_BYTES : BLOCK_BYTES * (3 + likelihoods);
   const bytes = encoder.encode(json).length - 1 + FIELD.length;
-  const missing = (BLOCK_BYTES - (bytes % BLOCK_BYTES)) % BLOCK_BYTES;
+  const missing = (block - (bytes % block)) % block;
   const random = crypto.getRandomValues(new Uint8Array(missing));
   const filling = Array.from(random, (byte) => LETTERS[byte & 63]).join('');
   return `${json.slice(0, -1)}${FIELD.slice(0, -2)}${filling}"}`;

@@ -1,7 +1,7 @@
 // Whatever tiers there are, however each behaves and whatever policy decided, some things never happen.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { isNearfieldError } from '../errors.ts';
+import { isNearfieldError, NearfieldError } from '../errors.ts';
 import { createRouter } from '../router.ts';
 import { createFakeTier, type FakeStep, fails, says } from '../tiers/fake.ts';
 import type { PolicyDecision, TierKind, TierPart } from '../types.ts';
@@ -13,6 +13,7 @@ const GOES_ON = ['device-lost', 'upstream-throttled', 'upstream-unavailable', 'm
 const script = fc.oneof(
   fc.constant<readonly FakeStep[]>(says('fine')),
   fc.constantFrom(...NEVER_GOES_ON, ...GOES_ON).map(fails),
+  fc.constant(fails(new NearfieldError('invalid-request', 'Not here.', { elsewhere: true }))),
   fc
     .constantFrom(...NEVER_GOES_ON, ...GOES_ON)
     .map((code) => [{ type: 'text-delta' as const, text: 'a' }, ...fails(code)]),
@@ -87,5 +88,5 @@ function mayGoOn(steps: readonly FakeStep[]): boolean {
   if (first === undefined) return true;
   if (first.type !== 'throw') return false;
   const codes: readonly string[] = NEVER_GOES_ON;
-  return !(isNearfieldError(first.error) && codes.includes(first.error.code));
+  return !(isNearfieldError(first.error) && codes.includes(first.error.code)) || first.error.elsewhere;
 }
