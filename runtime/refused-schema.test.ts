@@ -6,6 +6,7 @@ import { NearfieldError } from './errors.ts';
 import { createEgress, createPolicy, createReceiptBook } from './policy/index.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
 import { createDeviceTier } from './tiers/device.ts';
+import { createEdgeTier } from './tiers/edge.ts';
 import { createFakeTier, type FakeTier, fails, says } from './tiers/fake.ts';
 import type { ChatRequest } from './types.ts';
 
@@ -105,6 +106,19 @@ it('is the same 400 over OpenAI’s wire', async () => {
   expect(await response.json()).toMatchObject({
     error: { type: 'invalid_request_error', param: AT, message: expect.stringContaining('keyword not') },
   });
+});
+
+it('is refused by its place to a page that asks an edge which has no farther tier', async () => {
+  const behind = build({ tiers: [createDeviceTier({ generator: babbler(1) })] }).runtime;
+  const tier = createEdgeTier({ baseUrl: 'https://edge.example/v1' });
+  const fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+    await behind.fetch(input, init);
+  const page = build({
+    tiers: [tier],
+    egress: createEgress({ allowHosts: ['edge.example'], fetch }),
+  }).runtime;
+  await expect(page.complete(asks(NOT))).rejects.toMatchObject({ code: 'upstream-rejected', param: AT });
+  await behind.close();
 });
 
 it('stays at home where the schema itself is wrong: nobody could keep to it', async () => {

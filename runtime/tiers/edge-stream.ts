@@ -187,8 +187,8 @@ function meaningOf(error: unknown): ErrorCode | undefined {
   return typeof name === 'string' && Object.hasOwn(MEANING, name) ? MEANING[name] : undefined;
 }
 
-/** An answer that is no event stream, as an error. */
-export async function refused(response: Response, tierId: string): Promise<NearfieldError> {
+/** An answer that is no event stream, as an error. Of what it says only a place in `sent` is repeated. */
+export async function refused(response: Response, tierId: string, sent: object): Promise<NearfieldError> {
   const { status, headers } = response;
   if (response.ok) {
     await response.body?.cancel();
@@ -196,9 +196,24 @@ export async function refused(response: Response, tierId: string): Promise<Nearf
     return new NearfieldError('upstream-rejected', message, { tier: tierId });
   }
   const named = headers.get('nearfield-error');
-  if (named !== null) await response.body?.cancel();
-  const error = named === null ? await errorIn(response) : { code: named };
-  return refusalOf({ tierId, status, headers, code: meaningOf(error) });
+  // A named one says no more, but which field is at fault.
+  const isTold = named !== null && status !== 400;
+  if (isTold) await response.body?.cancel();
+  const said = isTold ? undefined : await errorIn(response);
+  const code = meaningOf(named === null ? said : { code: named });
+  return refusalOf({ tierId, status, headers, code, param: placeIn(sent, said) });
+}
+
+/** The field at fault where it names one of the body's own, `tools[0].function.parameters` for one; else nothing. */
+function placeIn(sent: object, error: unknown): string | undefined {
+  const param = typeof error === 'object' && error !== null && 'param' in error ? error.param : undefined;
+  if (typeof param !== 'string' || !/^\w+(?:\.[\w$-]+|\[\d+\])*$/.test(param)) return undefined;
+  let found: unknown = sent;
+  for (const [step] of param.matchAll(/[\w$-]+/g)) {
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined;
+    found = (found as Record<string, unknown>)[step];
+  }
+  return found === undefined ? undefined : param;
 }
 
 async function errorIn(response: Response): Promise<unknown> {

@@ -250,6 +250,29 @@ describe('edge tier', () => {
     expect((await failing(() => sse(JSON.stringify(said)))).message).not.toContain('ann');
   });
 
+  it('names the field that the other side refuses, if it is one of those it was sent', async () => {
+    const refusing = async (param: unknown) => await failing(json(400, { error: { message: 'No.', param } }));
+    expect(await refusing('messages[0].content')).toMatchObject({
+      code: 'upstream-rejected',
+      param: 'messages[0].content',
+      message: expect.stringContaining('refuses messages[0].content'),
+    });
+    for (const param of [
+      'ann@example.com',
+      'Hello?',
+      'messages[7]',
+      'messages.0.__proto__',
+      'constructor',
+      'seed',
+      7,
+      null,
+    ]) {
+      const error = await refusing(param);
+      expect(error.param).toBeUndefined();
+      expect(error.message).toMatch(/answered with status 400\.$/);
+    }
+  });
+
   it('calls an error after good events a cut', async () => {
     const error = await failing(() =>
       sse('{"choices":[{"delta":{"content":"a"}}]}', '{"error":{"code":"x"}}'),

@@ -37,6 +37,7 @@ export function createEdgeTier(options: EdgeTierOptions): Tier {
     signal: AbortSignal,
   ): AsyncGenerator<TierPart, void, void> {
     const key = typeof apiKey === 'function' ? await apiKey() : apiKey;
+    const body = chatBodyOf(request, target);
     const response = await context.fetch(url, {
       method: 'POST',
       headers: {
@@ -45,13 +46,13 @@ export function createEdgeTier(options: EdgeTierOptions): Tier {
         ...(key !== undefined && { authorization: `Bearer ${key}` }),
         ...wishesOf(request, target),
       },
-      body: JSON.stringify(chatBodyOf(request, target)),
+      body: JSON.stringify(body),
       signal,
       // A redirect would carry the request to a host nobody allowed.
       redirect: 'manual',
     });
     const type = response.headers.get('content-type') ?? '';
-    if (!response.ok || !type.startsWith('text/event-stream')) throw await refused(response, id);
+    if (!response.ok || !type.startsWith('text/event-stream')) throw await refused(response, id, body);
     const parts = partsOf(eventsOf(chunksOf(response)), id, { logprobs: request.logprobs === true });
     yield* onlyAskedFor(parts, request);
   }

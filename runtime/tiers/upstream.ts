@@ -170,15 +170,23 @@ export interface Refusal {
   readonly headers: Headers;
   /** What the upstream's own name for the failure means, where it gave one that is known. */
   readonly code?: ErrorCode | undefined;
+  /** The field at fault, one of the request's own. */
+  readonly param?: string | undefined;
 }
 
 /** An HTTP answer that is no success, as an error. */
-export function refusalOf({ tierId, status, headers, code }: Refusal): NearfieldError {
+export function refusalOf({ tierId, status, headers, code, param }: Refusal): NearfieldError {
   const retryAfterMs = retryAfterMsOf(headers);
-  return new NearfieldError(code ?? codeOfStatus(status), `Tier ${tierId} answered with status ${status}.`, {
-    tier: tierId,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  });
+  const why = param === undefined ? '' : ` It refuses ${param}.`;
+  return new NearfieldError(
+    code ?? codeOfStatus(status),
+    `Tier ${tierId} answered with status ${status}.${why}`,
+    {
+      tier: tierId,
+      ...(param !== undefined && { param }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    },
+  );
 }
 
 function codeOfStatus(status: number): ErrorCode {
