@@ -262,7 +262,39 @@ describe('over a real socket', () => {
   });
 });
 
+describe('methods', () => {
+  it('are those of the API, each with its answer', async () => {
+    const app = express();
+    app.use('/ai', expressHandler(runtimeOn()));
+    const url = `${await listen(app)}/ai/v1`;
+    const statusOf = async (method: string, path: string): Promise<number | undefined> =>
+      await new Promise((resolve, reject) => {
+        const asked = httpRequest(`${url}${path}`, { method }, (response) => {
+          response.resume().on('end', () => resolve(response.statusCode));
+        });
+        asked.on('error', reject).end();
+      });
+    expect(await statusOf('HEAD', '/models')).toBe(200);
+    expect(await statusOf('GET', '/chat/completions')).toBe(405);
+    expect(await statusOf('DELETE', '/chat/completions')).toBe(405);
+    expect(await statusOf('TRACE', '/models')).toBe(405);
+    expect(await statusOf('POST', '/embeddings')).toBe(415);
+  });
+});
+
 describe('an edge in an Express app', () => {
+  it('lets the pages that it lists in, preflight and all', async () => {
+    const origins = ['https://app.example'];
+    const edge = createApp({ runtime: createFakeRuntime(), auth: { mode: 'loopback' }, origins });
+    const app = express();
+    app.use('/ai', expressHandler(edge));
+    const url = `${await listen(app)}/ai/v1/chat/completions`;
+    const headers = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
+    const preflight = await fetch(url, { method: 'OPTIONS', headers });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('https://app.example');
+  });
+
   it('keeps its own doors: keys, health, and names of this machine alone without keys', async () => {
     const edge = createApp({ runtime: createFakeRuntime(), auth: { mode: 'loopback' } });
     const app = express();

@@ -58,13 +58,12 @@ function ownPath({ url = '', baseUrl }: ExpressRequest): string | undefined {
   return mount !== '' && /^\/healthz(\?|$)/.test(url) ? url : undefined;
 }
 
-const BODILESS = new Set(['GET', 'HEAD', 'OPTIONS']);
-
 /** A Request of the platform's own, since the server's is one in looks alone; or the refusal of it. */
 function requestOf(request: Request, incoming: ExpressRequest): Request | Response {
   const headers = headersOf(incoming);
   const { url, method, signal } = request;
-  if (BODILESS.has(method)) return new Request(url, { method, headers, signal });
+  if (method === 'TRACE') return refuse('wrong-method');
+  if (method !== 'POST') return new Request(url, { method, headers, signal });
   // A page of another origin can send anything else unasked, with the app's cookies.
   if (!/^application\/json\s*(;|$)/i.test(headers.get('content-type') ?? '')) return refuse('not-json');
   if (!incoming.readableDidRead) {

@@ -1,6 +1,7 @@
 // What ChatOpenAI makes of a refusal: LangChain asks six times more after whatever it takes for a passing trouble, and
 // knows no header that says otherwise. Its retries are left as they are.
 import { ContextOverflowError } from '@langchain/core/errors';
+import { HumanMessage } from '@langchain/core/messages';
 import { NearfieldError, type Tier, type TierPart } from 'nearfield';
 import { createFakeTier, fails, says } from 'nearfield/tiers/fake';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -39,10 +40,14 @@ describe.each(HOSTS)('a refusal, told to ChatOpenAI by %s', (_name, start) => {
     expect(host.asked).toHaveLength(2);
   });
 
-  it('of a field is a bad request that names it', async () => {
+  it('of a field or an image is a bad request that names it', async () => {
     host = await start();
     await expect(modelOf(host, { n: 2 }).invoke('Hi')).rejects.toMatchObject({ status: 400, param: 'n' });
-    expect(host.asked).toHaveLength(1);
+    const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } };
+    const shown = new HumanMessage({ content: [{ type: 'text', text: 'What is this?' }, image] });
+    const param = 'messages.0.content.1';
+    await expect(modelOf(host).invoke([shown])).rejects.toMatchObject({ status: 400, param });
+    expect(host.asked).toHaveLength(2);
   });
 
   it('of a conversation too long is LangChain’s own error for that', async () => {
