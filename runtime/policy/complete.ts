@@ -1,7 +1,8 @@
 // Owns what follows from what was found: halves of one name become one, a name found once is found again
-// wherever it stands, and a value with check digits keeps its type. Refuses to take anything back.
+// wherever it stands, and a value with check digits keeps its type. Takes back only what figures.ts says are figures.
 import type { Span } from '../types.ts';
 import { type Detector, detectAll } from './detector.ts';
+import { withoutFigures } from './figures.ts';
 import { NOT_NAMES } from './names.ts';
 import { mergeSpans } from './spans.ts';
 
@@ -19,7 +20,8 @@ const JOINT = /^(?:[ \t\u00a0'’.-]{1,2}|[ \t](?:de|da|do|dos|das|del|de la|van
  * Spans stay unmerged but for names.
  */
 export function completeSpans(texts: readonly string[], found: readonly (readonly Span[])[]): Span[][] {
-  const completed = found.map((spans, at) => keepSureTypes(joinNames(texts[at]!, spans)));
+  const kept = withoutFigures(texts, found);
+  const completed = kept.map((spans, at) => keepSureTypes(joinNames(texts[at]!, spans)));
   const names = collectNames(texts, completed);
   if (names.size === 0) return completed.map((spans) => [...spans]);
   return completed.map((spans, at) => [...spans, ...repeats(texts[at]!, spans, names)]);
