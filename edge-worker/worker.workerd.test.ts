@@ -1,9 +1,14 @@
 // The edge in a real workerd: the OpenAI SDK, the real model, Bedrock behind it.
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { tool } from '@langchain/core/tools';
+import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
+import { streamText } from 'ai';
 import { Response as MiniflareResponse } from 'miniflare';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { type BedrockEmulator, emulatorEnv, startBedrockEmulator } from '../scripts/emulators/bedrock.ts';
 import { type LibsqlEmulator, startLibsqlEmulator } from '../scripts/emulators/libsql.ts';
 import { type RunningWorkerd, startWorkerd } from '../scripts/testing/workerd.ts';
@@ -48,8 +53,7 @@ beforeAll(async () => {
     apiKey: KEY,
     baseURL: `${workerd.url}/v1`,
     maxRetries: 0,
-    // Which keeps no connection that could go stale.
-    fetch: (url, init) => workerd.fetch(String(url), init),
+    fetch: openly,
   });
 });
 afterAll(async () => {
@@ -58,6 +62,10 @@ afterAll(async () => {
   await database?.stop();
   await cache?.stop();
 });
+
+/** Which keeps no connection that could go stale. */
+const openly = (url: Request | URL | string, init?: RequestInit): Promise<Response> =>
+  workerd.fetch(String(url), init);
 
 async function read(stream: AsyncIterable<OpenAI.ChatCompletionChunk>): Promise<string> {
   let text = '';
@@ -137,6 +145,32 @@ describe('the edge in workerd', () => {
     await expect.poll(() => rows().length).toBeGreaterThanOrEqual(5);
     expect(rows()).toContainEqual({ route: '/v1/chat/completions', status: 200, tier: 'bedrock' });
     expect(database.received()).not.toMatch(/lease|ann\.lee|office/);
+  });
+
+  it('answers LangChain and the AI SDK: tools by Bedrock, vectors, and leaves it when they leave', async () => {
+    const connection = { apiKey: KEY, baseURL: `${workerd.url}/v1`, fetch: openly };
+    const { apiKey, ...configuration } = connection;
+    const model = new ChatOpenAI({ model: 'any', apiKey, configuration });
+    const weather = { name: 'get_weather', description: 'Now.', schema: z.object({ city: z.string() }) };
+    const bound = model.bindTools([tool(async ({ city }) => `17 degrees in ${city}`, weather)]);
+    emulator.script({ kind: 'tool', name: 'get_weather', input: { city: 'Lyon' } });
+    const { tool_calls } = await bound.invoke('How is Lyon?');
+    expect(tool_calls).toMatchObject([{ name: 'get_weather', args: { city: 'Lyon' } }]);
+    const embeddings = new OpenAIEmbeddings({ model: 'any', apiKey, configuration });
+    expect((await embeddings.embedDocuments(['a', 'b'])).map(({ length }) => length)).toEqual([384, 384]);
+
+    const provider = createOpenAICompatible({ name: 'nearfield', includeUsage: true, ...connection });
+    const streamed = streamText({ model: provider('any'), prompt: 'What is a deed?' });
+    expect(await streamed.text).not.toBe('');
+    expect((await streamed.usage).outputTokens).toBeGreaterThan(0);
+    const words = Array<string>(2000).fill('on ');
+    emulator.script({ kind: 'text', deltas: words, delayMs: 20 });
+    const stop = new AbortController();
+    const asked = streamText({ model: provider('any'), prompt: 'Go on and on.', abortSignal: stop.signal });
+    for await (const _piece of asked.textStream) stop.abort();
+    // workerd notices one who has left when it writes to them.
+    const newest = () => database.database.prepare('SELECT error_code FROM audits ORDER BY at_ms DESC').get();
+    await expect.poll(newest).toMatchObject({ error_code: 'aborted' });
   });
 
   it('refuses strangers, and says that it is ready', async () => {

@@ -162,7 +162,6 @@ function* deltasOf({ choices, nearfield }: Chunk): Generator<FoundDelta, void, v
 const MEANING: Readonly<Record<string, ErrorCode>> = {
   // The edge's policy forbade it: no other tier may be tried behind its back.
   'egress-denied': 'egress-denied',
-  'no-tier': 'upstream-unavailable',
   'queue-full': 'upstream-throttled',
   'rate-limited': 'upstream-throttled',
   rate_limit_exceeded: 'upstream-throttled',
