@@ -228,4 +228,31 @@ describe('stores', () => {
     expect(second.previous).toBe(first.hash);
     expect(await verifyReceipts(await book.all())).toMatchObject({ ok: true, count: 2 });
   });
+
+  it('goes on where a kept chain stands when the store fails after it was read, and keeps other chains in it', async () => {
+    const store = createMemoryReceiptStore();
+    const before = createReceiptBook({ store });
+    for (const chain of ['a', 'a', 'b']) await before.issue({ ...draft('before'), chain });
+    let full = true;
+    const failing: ReceiptStore = {
+      ...store,
+      async append(receipt) {
+        if (full) throw new Error('the disk is full');
+        await store.append(receipt);
+      },
+    };
+    const book = createReceiptBook({ store: failing });
+    expect(await book.issue({ ...draft('in memory'), chain: 'a' })).toMatchObject({ sequence: 3 });
+    full = false;
+    await book.issue({ ...draft('kept'), chain: 'b' });
+    expect(book.durable()).toBe(false);
+    expect((await store.all()).map(({ requestId }) => requestId)).toContain('kept');
+    expect(await verifyReceipts(await book.all())).toMatchObject({
+      ok: true,
+      chains: [
+        { chain: 'a', count: 3 },
+        { chain: 'b', count: 2 },
+      ],
+    });
+  });
 });

@@ -20,7 +20,7 @@ export class SequenceTaken extends Error {
 }
 
 export interface DurableReceiptBook extends ReceiptBook {
-  /** False once the store failed; later receipts are kept in memory only. */
+  /** False once the store failed a chain; that chain's later receipts are kept in memory only. */
   durable(): boolean;
 }
 
@@ -50,30 +50,35 @@ export function createMemoryReceiptStore(capacity: number = Number.POSITIVE_INFI
 export function createReceiptBook(options: { readonly store?: ReceiptStore } = {}): DurableReceiptBook {
   const memory = createMemoryReceiptStore();
   const store = options.store ?? memory;
-  let durable = true;
+  /** Chains that the store failed. Each by itself: one that is contended for must not cost the others their store. */
+  const lost = new Set<string | undefined>();
   const queues = new Map<string | undefined, Promise<unknown>>();
   const heads = new Map<string | undefined, Receipt>();
 
   const write = async (draft: Parameters<ReceiptBook['issue']>[0]): Promise<Receipt> => {
-    for (let tries = 0; durable && tries < MAX_TRIES; tries += 1) {
+    const { chain } = draft;
+    for (let tries = 0; !lost.has(chain) && tries < MAX_TRIES; tries += 1) {
       try {
-        const receipt = await link(draft, (await store.last(draft.chain)) ?? heads.get(draft.chain));
+        const last = await store.last(chain);
+        // Kept even where the next step fails: in memory the chain goes on where it stands, and does not begin anew.
+        if (last !== undefined) heads.set(chain, last);
+        const receipt = await link(draft, heads.get(chain));
         await store.append(receipt);
-        heads.set(draft.chain, receipt);
+        heads.set(chain, receipt);
         return receipt;
       } catch (error) {
-        if (!(error instanceof SequenceTaken)) durable = false;
+        if (!(error instanceof SequenceTaken)) break;
       }
     }
-    durable = false;
-    const receipt = await link(draft, heads.get(draft.chain));
-    heads.set(draft.chain, receipt);
+    lost.add(chain);
+    const receipt = await link(draft, heads.get(chain));
+    heads.set(chain, receipt);
     if (store !== memory) await memory.append(receipt);
     return receipt;
   };
 
   return {
-    durable: () => durable,
+    durable: () => lost.size === 0,
     issue(draft) {
       const queue = queues.get(draft.chain) ?? Promise.resolve();
       const issued = queue.then(() => write(draft));
