@@ -361,6 +361,22 @@ describe('without keys', () => {
     expect(rebound.status).toBe(403);
     expect(runtime.seen).toHaveLength(2);
   });
+
+  it.each<[number, string, string | undefined, Record<string, string>]>([
+    [200, 'this machine', '127.0.0.1', {}],
+    [200, 'this machine, by IPv6', '::1', {}],
+    [200, 'this machine, by IPv4 in IPv6', '::ffff:127.0.0.1', {}],
+    [403, 'another machine', '203.0.113.9', {}],
+    [403, 'another machine, by IPv6', '2001:db8::1', {}],
+    [403, 'a proxy on this machine', '127.0.0.1', { 'x-forwarded-for': '203.0.113.9' }],
+    [403, 'a proxy over a pipe', undefined, { 'x-real-ip': '203.0.113.9' }],
+    [403, 'a proxy, by the standard', '127.0.0.1', { forwarded: 'for=203.0.113.9' }],
+  ])('answers %s to %s, whatever name it calls by', async (status, _who, remoteAddress, headers) => {
+    const { app } = setUp(loopback);
+    const url = 'http://localhost/v1/chat/completions';
+    const answer = await app.request(url, plain(headers), { incoming: { socket: { remoteAddress } } });
+    expect(answer.status).toBe(status);
+  });
 });
 
 describe('pages of other origins', () => {

@@ -157,18 +157,30 @@ function keyAuth(keys: readonly ApiKey[]): MiddlewareHandler<EdgeEnv> {
 
 /**
  * Without keys: only under a loopback name, so a page cannot reach this edge by rebinding its own name to
- * 127.0.0.1; and only from origins listed, so no other page can either.
+ * 127.0.0.1; and only from origins listed, so no other page can either. Any caller can say a name: in a server that
+ * listens beyond loopback, as an app's own does, the socket's word counts, and a proxy's that it brings somebody.
  */
 function loopbackAuth(origins: readonly string[]): EdgeMiddleware {
   return async (c, next) => {
     const url = new URL(c.req.url);
-    if (!LOOPBACK.has(url.hostname)) return refuse('not-loopback');
+    if (!LOOPBACK.has(url.hostname) || isFromElsewhere(c)) return refuse('not-loopback');
     const origin = c.req.header('origin');
     if (origin !== undefined && origin !== url.origin && !origins.includes(origin))
       return refuse('bad-origin');
     c.set('key', LOCAL_KEY);
     return await next();
   };
+}
+
+const BROUGHT_BY_A_PROXY = ['forwarded', 'x-forwarded-for', 'x-real-ip'];
+const LOOPBACK_ADDRESS = /^(?:::ffff:)?127\.|^::1$/i;
+
+/** Node tells the caller's address, other platforms none. */
+function isFromElsewhere(c: Context<EdgeEnv>): boolean {
+  const env = c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
+  const address = env?.incoming?.socket?.remoteAddress;
+  if (address !== undefined && !LOOPBACK_ADDRESS.test(address)) return true;
+  return BROUGHT_BY_A_PROXY.some((name) => c.req.header(name) !== undefined);
 }
 
 const jsonOnly: EdgeMiddleware = async (c, next) => {
