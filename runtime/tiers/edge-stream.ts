@@ -160,8 +160,9 @@ function* deltasOf({ choices, nearfield }: Chunk): Generator<FoundDelta, void, v
 
 /** Codes an upstream may name, in our words or OpenAI's, and what each means for the tier that asked it. */
 const MEANING: Readonly<Record<string, ErrorCode>> = {
-  // The edge's policy forbade it: no other tier may be tried behind its back.
+  // The edge's policy let nothing on: no other tier may be tried behind its back.
   'egress-denied': 'egress-denied',
+  'redaction-failed': 'egress-denied',
   'queue-full': 'upstream-throttled',
   'rate-limited': 'upstream-throttled',
   rate_limit_exceeded: 'upstream-throttled',

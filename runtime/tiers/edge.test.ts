@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type ServedHandler, serveHandler } from '../../scripts/testing/http.ts';
 import { allowsFallback, isAbortError, NearfieldError } from '../errors.ts';
-import { createOpenAiHandler, type OpenAiRuntime } from '../openai.ts';
+import { createOpenAiHandler, errorResponse, type OpenAiRuntime } from '../openai.ts';
 import type { ChatRequest, Receipt, StreamPart, Tier, TierPart } from '../types.ts';
 import { createEdgeTier, type EdgeTierOptions } from './edge.ts';
 import { eventsOf, partsOf } from './edge-stream.ts';
@@ -239,11 +239,21 @@ describe('edge tier', () => {
     expect(allowsFallback(error)).toBe(true);
   });
 
-  it('never goes round an edge that denied egress', async () => {
-    const error = await failing(json(403, { error: { code: 'egress-denied' } }));
-    expect(error.code).toBe('egress-denied');
-    expect(allowsFallback(error)).toBe(false);
-  });
+  it.each(['egress-denied', 'redaction-failed'] as const)(
+    'never goes round an edge whose policy let nothing on: %s',
+    async (code) => {
+      const refusals = [
+        () => errorResponse(new NearfieldError(code, 'No.')),
+        json(403, { error: { code } }),
+        () => sse(JSON.stringify({ error: { code } })),
+      ];
+      for (const refusal of refusals) {
+        const error = await failing(refusal);
+        expect(error.code).toBe('egress-denied');
+        expect(allowsFallback(error)).toBe(false);
+      }
+    },
+  );
 
   it('never repeats what the other side said', async () => {
     const said = { error: { message: 'Invalid prompt: ann@example.com', code: 'ann@example.com' } };
