@@ -118,7 +118,23 @@ describe('identifiers', () => {
       'Num',
       'Order no',
     ],
-    ...['Account balance', 'Customer value', 'Chart number', 'Tax ref', 'Serial', 'CLABE', 'Konto', 'PIN'],
+    ...[
+      'UHID',
+      'MSISDN',
+      'Roll no',
+      'Emp code',
+      'Meter no',
+      'Reg. no',
+      'Pupil',
+      'Account balance',
+      'Customer value',
+      'Chart number',
+      'Tax ref',
+      'Serial',
+      'CLABE',
+      'Konto',
+      'PIN',
+    ],
   ])('under %s', (head) => {
     expect(left(table(`| ${head} | n |`, ...accounts))).toEqual(numbers);
     expect(left(`${head},n\n4821337,12\n9021184,14\n1182736,9`)).toEqual(numbers);
@@ -136,6 +152,7 @@ describe('identifiers', () => {
       'in a row that says so',
       table('| field | value |', '| account | 4821337 |', '| card | 9021184 |', '| phone | 1182736 |'),
     ],
+    ['of somebody named before', `This is what Ana Souza has:\n\n${table('| a | b |', ...accounts)}`],
     ['with a zero in front', '| 04821337 | 12 |\n| 09021184 | 14 |\n| 01182736 | 9 |'],
     ['under a line that is no row', 'Order no and count\n4821337 12\n9021184 14\n1182736 9'],
     ['as many digits each, eight', '48213377 x\n90211843 y\n11827364 z'],
@@ -155,10 +172,13 @@ describe('identifiers', () => {
     expect(open).toEqual([]);
   });
 
-  it('said in another text of the request', () => {
+  it('said, or somebody named, in another text of the request', () => {
     const text = table('| a | b |', ...accounts);
     expect(left(text)).toEqual([]);
     expect(left(text, 'Here come the account numbers.')).toEqual(numbers);
+    const name: Span = { start: 0, end: 9, type: 'person', score: 0.9, source: SOURCE };
+    const [kept] = withoutFigures([text, 'Ana Souza wrote:'], [everyNumber(text), [name]]);
+    expect(kept).toHaveLength(3);
   });
 
   it('that a pattern found stay, and so does what a guess says of them', async () => {

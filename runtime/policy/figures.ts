@@ -22,7 +22,9 @@ const IDENTIFYING = words(
   'recipients? destinatari\\w* owners? tenants? inquilin\\w* guests? donors? identifiers? identit\\w+ identidad\\w*',
   'identificac\\w* identificador\\w* passwords? pass.?codes? pins? otp codes? codigos? claves? senhas? births? born dob',
   'nacid\\w* nacim\\w* nascid\\w* nascim\\w* zip.?codes? zip postal\\w* postcodes? cep serial\\w* imei vin plates?',
-  'matricul\\w* registrations? registros? processos? expedientes? badges? voters? crm npi dea refs? referenc\\w*',
+  'matricul\\w* registrations? registros? processos? expedientes? badges? voters? crm npi dea refs? referenc\\w* enrol\\w*',
+  'roll.?n\\w+ subscribers? suscriptor\\w* assinante\\w* pupils? payroll emp',
+  'iccid imsi msisdn (?:sim|meter|ticket|case|file).?n\\w+ deb(?:it|ito)s? debtors? creditors? benef reg lic dl',
 );
 /** Words that number rows; what they head is somebody's from so many digits on. */
 const FEW_DIGITS = 5;
@@ -39,8 +41,11 @@ const COUNTING = words(
   'widths? heights? weights? distances? averages? mean median max min percent\\w* votes eur euros? usd gbp brl dollars?',
   'pounds? reais ventas? ingresos? gastos? costes? precios? importes? unidades? cantidad\\w* poblacion superficie habitantes',
   'anos? mes(?:es)? dias? horas? visitas pedidos media vendas? receitas? custos? despesas? precos? valor(?:es)?',
+  'gdp pib cpu ram roi co2 gmv arr mrr ebitda dau mau rps qps fps ctr cpc cpm iops kpi nav',
   'quantidades? populacao tamanhos? medic(?:ion|iones|ao|oes) pontos puntos',
 );
+/** Letters that stand for words nobody knows here: in doubt, an identifier's. */
+const ACRONYM = /\b[A-Z]{3,}\b/;
 const UNIT = /[%$\u20ac\u00a3]|\/(?:s|h|min|day|km)\b|\^\d/;
 /** Seconds or milliseconds since 1970, of this century. */
 const MOMENT = /^1\d{9}(?:\d{3})?$/;
@@ -64,7 +69,8 @@ export function withoutFigures(
   return found.map((spans, at) => {
     const text = texts[at]!;
     if (!spans.some((span) => isGuess(text, span))) return spans;
-    return withoutFiguresOf(text, spans, isSaid);
+    const elsewhere = () => found.some((others, other) => other !== at && others.some(isNaming));
+    return withoutFiguresOf(text, spans, () => isSaid() || elsewhere());
   });
 }
 
@@ -115,11 +121,11 @@ const [OUTSIDE, INSIDE, FIGURE, STANDS] = [0, 1, 2, 3];
 
 function mapOf(text: string, spans: readonly Span[], isSaid: () => boolean): Uint8Array {
   const map = new Uint8Array(text.length).fill(OUTSIDE!);
-  const naming = spans.filter(({ type }) => NAMING.has(type));
+  const naming = spans.filter(isNaming);
   for (const grid of gridsOf(text)) {
-    const isSomebodys = once(
-      () => isSaid() || naming.some(({ start }) => start >= grid.body && start < grid.end),
-    );
+    // A model takes a head for a name now and then.
+    const isNamed = () => naming.some(({ start }) => start < grid.start || start >= grid.body);
+    const isSomebodys = once(() => isSaid() || isNamed());
     if (!isSomebodys()) raise(map, grid, INSIDE!);
     const judge = createJudge(isSomebodys);
     for (const cell of grid.cells) raise(map, cell, judge(cell) ? FIGURE! : STANDS!);
@@ -127,8 +133,12 @@ function mapOf(text: string, spans: readonly Span[], isSaid: () => boolean): Uin
   return map;
 }
 
-/** Whoever stands in a table of numbers is whose they are. */
+/** Whoever is named with a table of numbers is whose they are. */
 const NAMING: ReadonlySet<Span['type']> = new Set(['person', 'email', 'username', 'iban', 'card']);
+
+function isNaming({ type }: Span): boolean {
+  return NAMING.has(type);
+}
 
 /** Where two grids say different things the one that hides counts. */
 function raise(map: Uint8Array, { start, end }: Stretch, to: number): void {
@@ -179,7 +189,8 @@ function verdictOf({ head, values }: Column): Verdict {
   const numbers = NUMBERING.test(words);
   const moments = MOMENTS.test(words) && values.every((value) => MOMENT.test(value));
   const counting = counted || COUNTING.test(words) || UNIT.test(words) || YEAR.test(words);
-  if (!counted && IDENTIFYING.test(words)) return { figures: false, numbers, moments: false };
+  if (!counted && (IDENTIFYING.test(words) || (!counting && ACRONYM.test(words))))
+    return { figures: false, numbers, moments: false };
   // A zero in front counts nothing; as many digits in every row are rather given out.
   if (values.some((value) => /^0\d/.test(value))) return { figures: false, numbers, moments: false };
   const lengths = new Set(values.map((value) => digitsOf(value).length));
