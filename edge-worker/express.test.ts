@@ -128,21 +128,39 @@ describe('a body that was read before', () => {
     expect(tier.calls.at(-1)?.request.user).toBe('zip');
   });
 
-  it('is taken by its bytes where a hook has kept them', async () => {
+  const keepsBytes = express.json({
+    verify: (request, _response, bytes) => void Object.assign(request, { rawBody: bytes }),
+  });
+  it.each([undefined, {}])(
+    'is taken by its bytes where a hook has kept them and nothing else: %o',
+    async (left) => {
+      const tier = createFakeTier();
+      const app = express();
+      app.use(keepsBytes);
+      app.use((request, _response, next) => {
+        request.body = left;
+        next();
+      });
+      app.use('/ai', expressHandler(runtimeOn(tier)));
+      await clientOf(`${await listen(app)}/ai/v1`).chat.completions.create(ask);
+      expect(promptOf(tier)).toEqual(messages);
+    },
+  );
+
+  it('counts as the app has changed it, though a hook has kept the bytes that came', async () => {
     const tier = createFakeTier();
     const app = express();
-    app.use(
-      express.json({
-        verify: (request, _response, bytes) => void Object.assign(request, { rawBody: bytes }),
-      }),
-    );
+    app.use(keepsBytes);
     app.use((request, _response, next) => {
-      request.body = { nothing: 'of use' };
+      request.body.privacy = 'device';
+      delete request.body.stop;
       next();
     });
     app.use('/ai', expressHandler(runtimeOn(tier)));
-    await clientOf(`${await listen(app)}/ai/v1`).chat.completions.create(ask);
-    expect(promptOf(tier)).toEqual(messages);
+    const wide = { ...ask, stop: ['x'], ...{ privacy: 'cloud' } };
+    await clientOf(`${await listen(app)}/ai/v1`).chat.completions.create(wide);
+    expect(tier.calls[0]?.request).toMatchObject({ privacy: 'device' });
+    expect(tier.calls[0]?.request.stop).toBeUndefined();
   });
 
   it('and left nowhere is refused in words that say what to do', async () => {
@@ -298,6 +316,7 @@ describe('an edge in an Express app', () => {
   it('keeps its own doors: keys, health, and names of this machine alone without keys', async () => {
     const edge = createApp({ runtime: createFakeRuntime(), auth: { mode: 'loopback' } });
     const app = express();
+    app.use('/unparsed', expressHandler(edge));
     app.use(express.json());
     app.use('/ai', expressHandler(edge));
     const url = await listen(app);
@@ -305,6 +324,14 @@ describe('an edge in an Express app', () => {
       'Hello',
     );
     expect(await (await fetch(`${url}/ai/healthz?ready`)).json()).toMatchObject({ status: 'live' });
+    const body = new Blob([JSON.stringify(ask)]).stream();
+    const pieces = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half' };
+    for (const mount of ['ai', 'unparsed']) {
+      const [one, other] = pieces.body.tee();
+      pieces.body = other;
+      const answered = await fetch(`${url}/${mount}/v1/chat/completions`, { ...pieces, body: one });
+      expect(answered.status).toBe(200);
+    }
     const strange = await new Promise<IncomingMessage>((resolve) => {
       httpRequest(`${url}/ai/v1/models`, { headers: { host: 'evil.example' } }, resolve).end();
     });

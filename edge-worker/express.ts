@@ -27,8 +27,8 @@ interface ExpressRequest extends IncomingMessage {
 
 /**
  * Serves what lies under `/v1/` of where it is mounted (at `/v1` itself too), and an edge's `/healthz` where that is not
- * the root; the rest goes to `next`. A slow reader slows the answer, and one who leaves ends it. Headers that
- * middleware has set or taken away on `req.headers` are the ones that count.
+ * the root; the rest goes to `next`. A slow reader slows the answer, and one who leaves ends it. What middleware has
+ * set or taken away in `req.headers` and `req.body` is what counts.
  */
 export function expressHandler(served: Served): ExpressHandler {
   const listener = getRequestListener(
@@ -85,11 +85,17 @@ function headersOf({ headers }: IncomingMessage): Headers {
   return all;
 }
 
-/** What a parser has read: its bytes, its text, or its value written anew. */
+/**
+ * What a parser has read: its bytes, its text, or its value written anew. The bytes as they came only where nothing else
+ * is left: an app that has taken a field out of the body must not find it asked for all the same.
+ */
 function bytesRead({ rawBody, body }: ExpressRequest): Uint8Array<ArrayBuffer> {
-  if (rawBody instanceof Uint8Array) return new Uint8Array(rawBody);
   if (body instanceof Uint8Array) return new Uint8Array(body);
   if (typeof body === 'string') return new TextEncoder().encode(body);
+  const raw = rawBody instanceof Uint8Array ? new Uint8Array(rawBody) : undefined;
+  // Express 4 sets an empty object before anything is read.
+  const isEmpty = typeof body !== 'object' || body === null || Object.keys(body).length === 0;
+  if (raw !== undefined && isEmpty) return raw;
   if (typeof body === 'object' && body !== null) return new TextEncoder().encode(JSON.stringify(body));
   throw new NearfieldError(
     'internal',
