@@ -7,6 +7,7 @@ import * as aiSdkProvider from '@ai-sdk/openai-compatible';
 import * as langchain from '@langchain/openai';
 import * as aiSdk from 'ai';
 import * as express from 'express';
+import type { TierPart } from 'nearfield';
 import * as nearfieldExpress from 'nearfield/edge/express';
 import * as nearfieldNode from 'nearfield/node';
 import { createFakeTier } from 'nearfield/tiers/fake';
@@ -108,6 +109,49 @@ describe('the snippets of docs/embedding.md', () => {
     await expect(clientOf('bob').chat.completions.create(ask)).rejects.toMatchObject({ status: 401 });
     const other = clientOf('ann').chat.completions.create({ ...ask, ...{ scope: 'bob' } });
     await expect(other).rejects.toMatchObject({ status: 400, param: 'scope' });
+  });
+});
+
+describe('a kept answer', () => {
+  it('comes to both as the first did, text and tool calls, whole and streamed', async () => {
+    const script: readonly TierPart[] = [
+      { type: 'text-delta', text: 'Let me look.' },
+      { type: 'tool-call-delta', index: 0, id: 'call_1', name: 'now', argumentsText: '{"zone":' },
+      { type: 'tool-call-delta', index: 0, argumentsText: '"CET"}' },
+      { type: 'finish', finishReason: 'tool_calls', usage: { promptTokens: 3, completionTokens: 5 } },
+    ];
+    const tier = createFakeTier({ script });
+    const { baseURL, fetch } = await hostOf(() => startEdgeHost({ tiers: [tier] }));
+    const parameters = { type: 'object', properties: { zone: { type: 'string' } } };
+    const tools = [
+      { type: 'function' as const, function: { name: 'now', description: 'The time.', parameters } },
+    ];
+    const model = new langchain.ChatOpenAI({
+      model: 'any',
+      apiKey: 'none',
+      configuration: { baseURL, fetch },
+    });
+    const bound = model.bindTools(tools);
+    const first = await bound.invoke('What time is it?');
+    const again = await bound.invoke('What time is it?');
+    const chunks = await Array.fromAsync(await bound.stream('What time is it?'));
+    const streamed = chunks.reduce((all, chunk) => all.concat(chunk));
+    for (const { content, tool_calls, usage_metadata } of [first, again, streamed]) {
+      expect(content).toBe('Let me look.');
+      expect(tool_calls).toMatchObject([{ name: 'now', args: { zone: 'CET' }, id: 'call_1' }]);
+      expect(usage_metadata).toMatchObject({ input_tokens: 3, output_tokens: 5 });
+    }
+    expect(tier.calls).toHaveLength(1);
+
+    const provider = aiSdkProvider.createOpenAICompatible({ name: 'nearfield', baseURL, fetch });
+    const ask = { model: provider('any'), prompt: 'And what day?' };
+    const made = await aiSdk.generateText(ask);
+    const kept = await aiSdk.generateText(ask);
+    expect(made.response.headers?.['cache-status']).toMatch(/fwd=miss/);
+    expect(kept.response.headers?.['cache-status']).toMatch(/hit/);
+    expect([kept.text, kept.toolCalls]).toEqual([made.text, made.toolCalls]);
+    expect(await aiSdk.streamText(ask).text).toBe(made.text);
+    expect(tier.calls).toHaveLength(2);
   });
 });
 
