@@ -4,7 +4,7 @@ import { type CacheKeys, encryptStore } from './encrypted-store.ts';
 import { createSemanticCache } from './index.ts';
 import { createMemoryCacheStore } from './memory.ts';
 import { allHeads, STORE_CHECKS, same, sampleEntry, toHead } from './store.contract.ts';
-import { allPages, type CacheStore } from './store.ts';
+import { allPages, type CacheStore, type StoreChange } from './store.ts';
 import { answerOf, ask, embedWords } from './testing.fixture.ts';
 
 interface Keys extends CacheKeys {
@@ -171,5 +171,55 @@ describe('encrypted store', () => {
     await store.shred();
     expect(await rawOf(place)).toBe('[]');
     expect(await allHeads(encryptStore(copy, keys))).toEqual([]);
+  });
+
+  it('shreds in the midst of a turn: nothing that was read before is written again', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
+    const inner = createPlace();
+    const written: StoreChange[] = [];
+    const place: CacheStore = {
+      ...inner,
+      async answer(id) {
+        const stored = await inner.answer(id);
+        reach();
+        await gate;
+        return stored;
+      },
+      async apply(change) {
+        written.push(change);
+        await inner.apply(change);
+      },
+    };
+    const store = encryptStore(place, await createKeys());
+    await store.apply({ put: [sampleEntry(1)], meta: { m: 'x' } });
+    const turning = store.rotate();
+    await reached;
+    const shredding = store.shred();
+    written.splice(0);
+    open();
+    expect(await turning).toBe(0);
+    await shredding;
+    expect(written.flatMap(({ put = [] }) => put)).toEqual([]);
+    expect(written.flatMap(({ meta = {} }) => Object.values(meta)).filter((value) => value !== null)).toEqual(
+      [],
+    );
+    expect(await rawOf(inner)).toBe('[]');
+  });
+
+  it('does not wait for a key that turns to say that nothing is kept, nor to read what is', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const keys = await createKeys();
+    const turn = async (): Promise<void> => {
+      await gate;
+      await keys.rotate();
+    };
+    const store = encryptStore(createPlace(), { ...keys, rotate: turn });
+    await store.apply({ put: [sampleEntry(1)] });
+    const turning = store.rotate();
+    expect(await store.answer('absent')).toBeUndefined();
+    expect(await store.answer(sampleEntry(1).id)).toBe(sampleEntry(1).answer);
+    open();
+    expect(await turning).toBe(1);
   });
 });

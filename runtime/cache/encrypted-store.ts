@@ -43,6 +43,8 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
   // What changes the store does so in here, keys included: a change encrypted under a key that a rotation has
   // forgotten meanwhile, or an entry removed while a rotation rewrites it, would be lost or come back.
   const serial = createSerial();
+  /** How often all was shredded: what was read before must not be written after, under a key that is there to stay. */
+  let shreds = 0;
 
   async function seal(place: string, plain: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     const { epoch, key } = keys.current();
@@ -177,9 +179,19 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
     });
   }
 
+  const unsealAnswer = (id: string, stored: string): Promise<string | undefined> =>
+    unsealText(`answer/${id}`, stored);
+
   async function answerOf(id: string): Promise<string | undefined> {
     const stored = await inner.answer(id);
-    return stored === undefined ? undefined : await unsealText(`answer/${id}`, stored);
+    return stored === undefined ? undefined : await unsealAnswer(id, stored);
+  }
+
+  async function answer(id: string): Promise<string | undefined> {
+    const stored = await inner.answer(id);
+    if (stored === undefined) return undefined;
+    // What a rotation rewrote between the reading and the opening is readable after it.
+    return (await unsealAnswer(id, stored)) ?? (await serial(() => answerOf(id)));
   }
 
   async function claim(key: string, value: string): Promise<string> {
@@ -193,6 +205,7 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
   }
 
   async function rotate(): Promise<number> {
+    const shredsBefore = shreds;
     await keys.rotate();
     let rewritten = 0;
     for (let from = ''; ; ) {
@@ -200,14 +213,17 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
       if (last === undefined) break;
       const put: StoredEntry[] = [];
       for (const head of readable) {
-        const answer = await answerOf(head.id);
-        if (answer !== undefined) put.push({ ...head, answer });
+        const kept = await answerOf(head.id);
+        if (kept !== undefined) put.push({ ...head, answer: kept });
       }
+      if (shreds !== shredsBefore) return rewritten;
       await applySealed({ put, remove: lost });
       rewritten += put.length;
       from = last;
     }
-    await applySealed({ meta: Object.fromEntries(await dropLostMeta('')) });
+    const meta = await dropLostMeta('');
+    if (shreds !== shredsBefore) return rewritten;
+    await applySealed({ meta: Object.fromEntries(meta) });
     await keys.retire();
     return rewritten;
   }
@@ -215,8 +231,7 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
   return {
     kind: `${inner.kind}-encrypted`,
     heads: readHeads,
-    // What a rotation rewrote between the reading and the opening is readable after it.
-    answer: async (id) => (await answerOf(id)) ?? (await serial(() => answerOf(id))),
+    answer,
     apply: (change) => serial(() => applySealed(change)),
     async meta(prefix) {
       const { plain, lost } = await unsealMeta(await inner.meta(prefix));
@@ -225,6 +240,7 @@ export function encryptStore(inner: CacheStore, keys: CacheKeys): EncryptedCache
     claim: (key, value) => serial(() => claim(key, value)),
     rotate: () => serial(rotate),
     async shred() {
+      shreds += 1;
       await keys.shred();
       await serial(removeAll);
     },
