@@ -1,5 +1,5 @@
 // Owns what follows from what was found: halves of one name become one, a name found once is found again
-// wherever it stands, and a value with check digits keeps its type. Takes back only what figures.ts says are figures.
+// wherever it stands, and a value with check digits keeps its type. Refuses to take anything back.
 import type { Span } from '../types.ts';
 import { type Detector, detectAll } from './detector.ts';
 import { withoutFigures } from './figures.ts';
@@ -20,21 +20,20 @@ const JOINT = /^(?:[ \t\u00a0'’.-]{1,2}|[ \t](?:de|da|do|dos|das|del|de la|van
  * Spans stay unmerged but for names.
  */
 export function completeSpans(texts: readonly string[], found: readonly (readonly Span[])[]): Span[][] {
-  const kept = withoutFigures(texts, found);
-  const completed = kept.map((spans, at) => keepSureTypes(joinNames(texts[at]!, spans)));
+  const completed = found.map((spans, at) => keepSureTypes(joinNames(texts[at]!, spans)));
   const names = collectNames(texts, completed);
   if (names.size === 0) return completed.map((spans) => [...spans]);
   return completed.map((spans, at) => [...spans, ...repeats(texts[at]!, spans, names)]);
 }
 
-/** Several detectors as one, its spans completed and merged; for measuring and for uses without a policy. */
+/** Several detectors as one, its spans completed and merged, figures left; for measuring and for uses without a policy. */
 export function combineDetectors(detectors: readonly Detector[]): Detector {
   return {
     id: detectors.map((detector) => detector.id).join('+'),
     async detect(text, { signal }) {
       const limits = { timeoutMs: 60_000, signal, now: () => performance.now() };
       const found = await detectAll(detectors, [text], limits);
-      return mergeSpans(completeSpans([text], found)[0] ?? [], () => 'personal');
+      return mergeSpans(completeSpans([text], withoutFigures([text], found))[0] ?? [], () => 'personal');
     },
   };
 }

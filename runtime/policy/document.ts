@@ -63,7 +63,8 @@ export interface PolicyDocument {
   readonly restoreIn?: readonly ('url' | 'tool-arguments' | 'code')[] | undefined;
   /**
    * `leave`: places, organisations or dates that a model found count for nothing in a request that names nobody,
-   * holds no identifier and only one of these kinds ("the capital of Australia"). Default `count`.
+   * holds no identifier and only one of these kinds ("the capital of Australia"), and numbers it took for identifiers
+   * count for nothing where a table holds figures. Default `count`.
    */
   readonly placesAlone?: 'count' | 'leave' | undefined;
   readonly rules: readonly PolicyRule[];

@@ -192,6 +192,17 @@ describe('identifiers', () => {
     expect(review.decision.spanCounts.card).toBe(2);
   });
 
+  it('are what a policy says that counts every guess', async () => {
+    const content = table('| Month | Sales |', '| 1 | 120331 |', '| 2 | 98120 |');
+    const farthest = async (document: 'strict' | 'balanced') => {
+      const policy = createPolicy(document, { detectors: createDetectors(eager) });
+      const request = { messages: [{ role: 'user' as const, content }] };
+      return (await policy.review(request, { task: 'generate', consent: 'cloud' })).decision.farthest;
+    };
+    expect(await farthest('balanced')).toBe('cloud');
+    expect(await farthest('strict')).toBe('device');
+  });
+
   it('outside of tables stay, whatever stands around them', () => {
     const words = fc.constantFrom(
       'total',

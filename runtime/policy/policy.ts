@@ -8,6 +8,7 @@ import { decide, type Facts, sensitivityOf, tierRank, type Uncertainty } from '.
 import { type Detector, detectAll, uncertaintyOf } from './detector.ts';
 import { type PolicyDocument, type PresetName, readPolicyDocument } from './document.ts';
 import { type Field, rewriteRequest } from './fields.ts';
+import { withoutFigures } from './figures.ts';
 import { detectLabelled } from './labels.ts';
 import { createPatternDetector, PATTERNS } from './patterns.ts';
 import {
@@ -127,7 +128,8 @@ async function inspect(
 
 function merge(fields: readonly Field[], found: readonly Span[][], rules: PolicyDocument): readonly Span[][] {
   const texts = fields.map((field) => field.text);
-  const completed = completeSpans(texts, found);
+  const kept = rules.placesAlone === 'leave' ? withoutFigures(texts, found) : found;
+  const completed = completeSpans(texts, kept);
   for (const [at, field] of fields.entries()) {
     if (field.kind === 'participant' && field.text !== '') completed[at]!.push(wholeName(field));
   }
