@@ -16,6 +16,11 @@ export class UnreadableText extends Error {
   override readonly name = 'UnreadableText';
 }
 
+/** More is there to look at than anybody writes; ends as a device-only review. */
+export class TooMuchText extends Error {
+  override readonly name = 'TooMuchText';
+}
+
 export class DetectorTimeout extends Error {
   override readonly name = 'DetectorTimeout';
 }
@@ -27,6 +32,7 @@ export class DetectorGarbage extends Error {
 /** Which built-in rule a detector's failure falls under. */
 export function uncertaintyOf(error: unknown): Uncertainty {
   if (error instanceof UnreadableText) return 'unreadable-content';
+  if (error instanceof TooMuchText) return 'too-large';
   if (error instanceof DetectorTimeout) return 'detector-timeout';
   if (error instanceof DetectorGarbage) return 'detector-garbage';
   return 'detector-failed';

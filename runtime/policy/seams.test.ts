@@ -78,6 +78,7 @@ describe.each(Object.entries(ways))('over several %s', (_way, request) => {
       ['write to ana', '.souza', '@', 'example', '.com'],
       ['ana', 'souza@exam', 'ple.com tonight'],
       ['mail ana.souza', '@example.com', 'today'],
+      ['mail ana.sou', 'za@example.com'],
     ]) {
       expect(await sent(request(...texts)), texts.join('|')).not.toMatch(/souza|example/);
     }
@@ -117,4 +118,23 @@ it('reads as much for a thousand short messages as is in proportion', async () =
   const [some, more] = [await read(100), await read(400)];
   expect(more).toBeLessThan(some * 5);
   expect(more / 400).toBeLessThan(2000);
+});
+
+it('keeps a request of more short messages than it can read together on the device, unread', async () => {
+  let asked = 0;
+  const patterns = createPatternDetector();
+  const detector = {
+    id: patterns.id,
+    detect(...[text, options]: Parameters<typeof patterns.detect>) {
+      asked += 1;
+      return patterns.detect(text, options);
+    },
+  };
+  const policy = createPolicy('open', { detectors: [detector], timeoutMs: 600_000 });
+  const review = await policy.review(messages(...Array<string>(5000).fill('7')), { task: 'generate' });
+  expect(review.decision).toMatchObject({ farthest: 'device', rules: ['builtin:too-large'] });
+  expect(asked).toBe(5000);
+  const prose = Array.from({ length: 5000 }, (_, at) => `Room ${at} is free again.`);
+  const read = await policy.review(messages(...prose), { task: 'generate' });
+  expect(read.decision.rules).not.toContain('builtin:too-large');
 });

@@ -2,12 +2,18 @@
 // cut through one, parts of a message that meet. The end of a text, all of the short ones after it and the beginning
 // of the next are read together; only what is sure in itself counts.
 import type { Span } from '../types.ts';
+import { TooMuchText } from './detector.ts';
 import type { Field } from './fields.ts';
 
 /** Longer than any value looked for; a key may be longer, and is known by its beginning. */
 const REACH = 64;
 /** Texts that are read together wherever each may be the first; the longest card, a digit in each. */
 const MOST_TEXTS = 20;
+/**
+ * Stretches read together in one request: a thousand texts of which each goes on in the next. Many thousands, in a body of
+ * some kilobytes, would else take a gigabyte before any time limit is looked at.
+ */
+const MOST_PIECES = 250_000;
 const SURE = 0.9;
 /** No value of three texts is shorter. */
 const SHORTEST = 7;
@@ -41,13 +47,24 @@ interface Text {
   readonly text: string;
 }
 
-/** Adds to `found`, one list a field, what lies over fields of one origin that follow one another, and over parts. */
+/**
+ * Adds to `found`, one list a field, what lies over fields of one origin that follow one another, and over parts.
+ * @throws TooMuchText
+ */
 export async function detectSeams(
   fields: readonly Field[],
   found: readonly Span[][],
   detect: (texts: readonly string[]) => Promise<Span[][]>,
 ): Promise<void> {
-  const seams = [...flowsOf(fields), ...partsOf(fields)].flatMap(seamsOf);
+  const seams: Seam[] = [];
+  let pieces = 0;
+  for (const flow of [...flowsOf(fields), ...partsOf(fields)]) {
+    for (const seam of seamsOf(flow)) {
+      pieces += seam.pieces.length;
+      if (pieces > MOST_PIECES) throw new TooMuchText();
+      seams.push(seam);
+    }
+  }
   if (seams.length === 0) return;
   const spans = await detect(seams.map(({ text }) => text));
   for (const [at, seam] of seams.entries()) for (const span of spans[at]!) keepOver(seam, span, found);
@@ -85,8 +102,7 @@ function isBlank(text: string): boolean {
  * For every text: itself with the next, and with each after that while those between are parts of a value and no
  * more. A chain of more texts than {@link MOST_TEXTS} is read whole as well, once.
  */
-function seamsOf(flow: readonly Text[]): Seam[] {
-  const seams: Seam[] = [];
+function* seamsOf(flow: readonly Text[]): Generator<Seam, void, void> {
   const isPart = flow.map(({ text }) => text.length <= REACH && PART.test(text));
   for (let first = 0; first + 1 < flow.length; first += 1) {
     const read = [tailOf(flow[first]!)];
@@ -99,14 +115,13 @@ function seamsOf(flow: readonly Text[]): Seam[] {
       const goesOn = isPart[next] === true && after !== undefined && BEGINS.test(after);
       const isLast = !goesOn || (read.length === MOST_TEXTS && !beginsChain);
       if ((isLast || read.length <= MOST_TEXTS) && mayHold(read)) {
-        seams.push(join(read, ''));
+        yield join(read, '');
         // Blanks part numbers that are not of the value as well: the longest says what those on the way would.
-        if (isLast || read.length === 2) seams.push(join(read, ' '));
+        if (isLast || read.length === 2) yield join(read, ' ');
       }
       if (isLast) break;
     }
   }
-  return seams;
 }
 
 function tailOf({ field, from, text }: Text): Text {
@@ -136,7 +151,7 @@ function join(texts: readonly Text[], joint: string): Seam {
  * Unless one of the texts surely holds something whole there: then this is it and its neighbour. Of parts, what lies
  * in one counts as well: sent without a blank, the next may have hidden it.
  */
-function keepOver({ pieces }: Seam, span: Span, found: readonly Span[][]): void {
+function keepOver({ text, pieces }: Seam, span: Span, found: readonly Span[][]): void {
   const touched = pieces.filter(({ start, end }) => span.start < end && start < span.end);
   if (span.score < SURE || (touched.length < 2 && pieces[0]!.field !== pieces[1]!.field)) return;
   const parts = new Map<number, Span>();
@@ -145,9 +160,15 @@ function keepOver({ pieces }: Seam, span: Span, found: readonly Span[][]): void 
     const before = parts.get(field)?.start ?? begin;
     parts.set(field, { ...span, start: before, end: from + Math.min(end, span.end) - start, source: SEAM });
   }
-  for (const [field, part] of parts) if (!isNew(part, found[field]!)) return;
-  for (const [field, part] of parts) found[field]!.push(part);
+  const fresh = [...parts].filter(([field, part]) => isNew(part, found[field]!));
+  // Cut before its sign, an address is whole in the next text, and its beginning is in this.
+  const isCut = span.type === 'email' && LOCAL_PIECE.test(text.slice(span.start, touched[0]!.end));
+  if (fresh.length < parts.size && !isCut) return;
+  for (const [field, part] of fresh) found[field]!.push(part);
 }
+
+/** No word of a sentence. */
+const LOCAL_PIECE = /^[^\s@]*(?:[._+-][A-Za-z0-9]|\d)[^\s@]*$/;
 
 /** What check digits say counts for more than a number that a word beside it made a phone. */
 function isNew(part: Span, found: readonly Span[]): boolean {
