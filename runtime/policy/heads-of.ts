@@ -49,7 +49,14 @@ function readSequence(reader: Reader): Part {
     const [least, most] = readTimes(reader);
     if (part) parts.push(repeated(part, least, most));
   }
-  return (heads) => parts.reduce((before, part) => part(before), heads);
+  return (heads) => {
+    let now = heads;
+    for (const part of parts) {
+      if (isDone(now)) return now;
+      now = part(now);
+    }
+    return now;
+  };
 }
 
 /** Undefined for what matches a place and no character. */
@@ -75,6 +82,15 @@ function readOne(reader: Reader): Part | undefined {
 
 /** Which letters one character of the pattern stands for, in either case; {@link END} for all else. */
 function lettersOf(token: string): readonly string[] {
+  if (/^[A-Za-z]$/.test(token)) return [token.toLowerCase()];
+  const known = KNOWN.get(token) ?? lettersOfClass(token);
+  KNOWN.set(token, known);
+  return known;
+}
+
+const KNOWN = new Map<string, readonly string[]>();
+
+function lettersOfClass(token: string): readonly string[] {
   const one = new RegExp(`^${token}$`, 'i');
   return ALPHABET.filter((letter) =>
     letter === END ? OTHERS.some((other) => one.test(other)) : one.test(letter),
@@ -108,6 +124,11 @@ function repeated(part: Part, least: number, most: number): Part {
     }
     return all;
   };
+}
+
+function isDone(heads: ReadonlySet<string>): boolean {
+  for (const head of heads) if (head.length < HEAD_LETTERS && !head.endsWith(END)) return false;
+  return true;
 }
 
 function step(heads: ReadonlySet<string>, letters: readonly string[]): ReadonlySet<string> {

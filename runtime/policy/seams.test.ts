@@ -79,6 +79,7 @@ describe.each(Object.entries(ways))('over several %s', (_way, request) => {
       ['ana', 'souza@exam', 'ple.com tonight'],
       ['mail ana.souza', '@example.com', 'today'],
       ['mail ana.sou', 'za@example.com'],
+      ['mail ana', '.sou', 'za@example.com'],
     ]) {
       expect(await sent(request(...texts)), texts.join('|')).not.toMatch(/souza|example/);
     }

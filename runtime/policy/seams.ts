@@ -161,8 +161,9 @@ function keepOver({ text, pieces }: Seam, span: Span, found: readonly Span[][]):
     parts.set(field, { ...span, start: before, end: from + Math.min(end, span.end) - start, source: SEAM });
   }
   const fresh = [...parts].filter(([field, part]) => isNew(part, found[field]!));
-  // Cut before its sign, an address is whole in the next text, and its beginning is in this.
-  const isCut = span.type === 'email' && LOCAL_PIECE.test(text.slice(span.start, touched[0]!.end));
+  // Cut before its sign, an address is whole in the last text, and its beginning is in those before.
+  const whole = touched.find(({ field }) => !fresh.some(([other]) => other === field));
+  const isCut = span.type === 'email' && LOCAL_PIECE.test(text.slice(span.start, whole?.start));
   if (fresh.length < parts.size && !isCut) return;
   for (const [field, part] of fresh) found[field]!.push(part);
 }
