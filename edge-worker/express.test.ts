@@ -6,7 +6,9 @@ import {
   type RequestListener,
   type Server,
 } from 'node:http';
+import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import express from 'express';
@@ -206,6 +208,24 @@ describe('a body that was read before', () => {
 });
 
 describe('over a real socket', () => {
+  it('answers over HTTP/2 as well', async () => {
+    const tier = createFakeTier();
+    const handler = expressHandler(runtimeOn(tier)) as unknown as (...of: unknown[]) => void;
+    const server = http2.createServer((request, response) =>
+      handler(request, response, () => response.end()),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const path = '/v1/chat/completions';
+    const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/json' };
+    const asked = session.request(headers);
+    asked.end(JSON.stringify(ask));
+    expect(await json(asked)).toMatchObject({ choices: [{ message: { content: 'Fake answer.' } }] });
+    expect(promptOf(tier)).toEqual(messages);
+    session.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   it('refuses a body too large by its status, though most of it is still on its way', async () => {
     const app = express();
     app.use('/ai', expressHandler(runtimeOn()));

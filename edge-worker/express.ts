@@ -81,7 +81,10 @@ const STREAMED = { duplex: 'half' };
 
 function headersOf({ headers }: IncomingMessage): Headers {
   const all = new Headers();
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) all.set(name, String(value));
+  for (const [name, value] of Object.entries(headers)) {
+    // HTTP/2 has its method and path among them.
+    if (value !== undefined && !name.startsWith(':')) all.set(name, String(value));
+  }
   return all;
 }
 
