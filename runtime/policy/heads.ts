@@ -62,7 +62,8 @@ export function createTriggers(triggers: readonly Trigger[]): Triggers {
   const sticky = triggers.map(
     ({ pattern }) => new RegExp(pattern.source, `${pattern.flags.replace('g', '')}y`),
   );
-  const masks = masksOf(triggers);
+  // At the first text, not while a page loads.
+  let masks: ReadonlyMap<number, number> | undefined;
   return {
     matches(text, words) {
       if (words === undefined) {
@@ -70,6 +71,7 @@ export function createTriggers(triggers: readonly Trigger[]): Triggers {
           matchesOf(text, pattern).map((match): Triggered => [index, match]),
         );
       }
+      masks ??= masksOf(triggers);
       const places: number[] = [];
       const placeMasks: number[] = [];
       let any = 0;

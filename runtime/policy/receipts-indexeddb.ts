@@ -37,7 +37,8 @@ export function createIndexedDbReceiptStore(name = 'nearfield-receipts'): Indexe
     (await closing?.catch(() => undefined))?.close();
   };
   return {
-    async last() {
+    async last(chain) {
+      if (chain !== undefined) return undefined;
       const cursor = await (await open()).transaction('receipts').store.openCursor(null, 'prev');
       return cursor?.value;
     },

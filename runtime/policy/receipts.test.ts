@@ -255,4 +255,15 @@ describe('stores', () => {
       ],
     });
   });
+
+  it('of a page goes on where it was when somebody names another, which is kept in memory', async () => {
+    const store = createIndexedDbReceiptStore(`receipts-${crypto.randomUUID()}`);
+    opened.push(store);
+    const book = createReceiptBook({ store });
+    await book.issue(draft('a'));
+    expect(await book.issue({ ...draft('b'), chain: 'x' })).toMatchObject({ sequence: 1 });
+    await book.issue(draft('c'));
+    expect((await store.all()).map(({ requestId }) => requestId)).toEqual(['a', 'c']);
+    expect(await verifyReceipts(await book.all())).toMatchObject({ ok: true, count: 3 });
+  });
 });
