@@ -21,9 +21,12 @@ const SHORTEST = 7;
 const ENDS = /[\d@_][^\n]{0,40}$/;
 const STARTS = /^[^\n]{0,40}[\d@_]/;
 const BEGINS = /^\s{0,2}[\p{L}\p{N}@.+_-]/u;
-/** Nothing but a part of a value: one word, or words that have a digit or a sign, or few capitals, as in an IBAN. */
+/**
+ * Nothing but a part of a value: a word without a blank beside it, or words that have a digit or a sign, or few
+ * capitals, as in an IBAN.
+ */
 const PIECE = String.raw`(?:[^\s\d@_]*[\d@_]\S*|[A-Z]{1,4}|[.+()*/|-]{1,3})`;
-const PART = new RegExp(String.raw`^\s*(?:\S+|${PIECE}(?:\s+${PIECE})*)\s*$`);
+const PART = new RegExp(String.raw`^(?:\S+|\s*${PIECE}(?:\s+${PIECE})*\s*)$`);
 
 /** A stretch of a field and where it stands in what is read. */
 interface Piece {
