@@ -88,6 +88,12 @@ describe('obfuscation', () => {
     },
   );
 
+  test('an upstream that tells of many tokens at once is padded too', () => {
+    const told = padded('{"a":1}', 2000);
+    expect(Buffer.byteLength(told)).toBe(128 * 2003);
+    expect(JSON.parse(told)).toMatchObject({ a: 1, obfuscation: expect.stringMatching(/^[\w-]{200000,}$/) });
+  });
+
   test('the padding differs each time', () => {
     expect(padded('{"a":1}')).not.toBe(padded('{"a":1}'));
   });

@@ -15,7 +15,17 @@ export function padded(json: string, likelihoods = 0): string {
   const block = likelihoods === 0 ? BLOCK_BYTES : BLOCK_BYTES * (3 + likelihoods);
   const bytes = encoder.encode(json).length - 1 + FIELD.length;
   const missing = (block - (bytes % block)) % block;
-  const random = crypto.getRandomValues(new Uint8Array(missing));
-  const filling = Array.from(random, (byte) => LETTERS[byte & 63]).join('');
-  return `${json.slice(0, -1)}${FIELD.slice(0, -2)}${filling}"}`;
+  return `${json.slice(0, -1)}${FIELD.slice(0, -2)}${letters(missing)}"}`;
+}
+
+/** Bytes of one call, more are refused. Source: Web Cryptography API, getRandomValues. */
+const MOST_RANDOM_BYTES = 65_536;
+
+function letters(count: number): string {
+  let text = '';
+  while (text.length < count) {
+    const random = new Uint8Array(Math.min(count - text.length, MOST_RANDOM_BYTES));
+    text += Array.from(crypto.getRandomValues(random), (byte) => LETTERS[byte & 63]).join('');
+  }
+  return text;
 }
