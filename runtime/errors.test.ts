@@ -10,3 +10,13 @@ it('cross a worker with all that a caller or the router goes by', () => {
   expect(atFault).toMatchObject({ code: 'invalid-request', elsewhere: false });
   expect(allowsFallback(atFault)).toBe(false);
 });
+
+it.each(['egress-denied', 'redaction-failed', 'policy-failed'] as const)(
+  'let no other tier be asked after %s, even where one says that it may',
+  (code) => {
+    const error = new NearfieldError(code, 'No.', { elsewhere: true });
+    expect([error.elsewhere, allowsFallback(error)]).toEqual([false, false]);
+    const crossed = fromWireError({ ...toWireError(error), elsewhere: true });
+    expect(allowsFallback(crossed)).toBe(false);
+  },
+);

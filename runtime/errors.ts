@@ -94,7 +94,8 @@ export class NearfieldError extends Error {
     this.tier = options.tier;
     this.retryAfterMs = options.retryAfterMs;
     this.param = options.param;
-    this.elsewhere = options.elsewhere === true;
+    // No other code: what may not leave may be asked of nobody else, whoever says so.
+    this.elsewhere = options.elsewhere === true && code === 'invalid-request';
   }
 }
 
