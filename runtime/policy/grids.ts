@@ -40,7 +40,8 @@ interface Row {
   readonly slots: readonly Slot[];
 }
 
-const NUMBER = /^[+-]?[$€£]?\s?\d[\d.,'\u00a0 ]*\s?[%€£$]?$/;
+/** Blanks inside set thousands apart and nothing else: `555 0199` is dialled. */
+const NUMBER = /^[+-]?[$€£]?\s?(?:\d{1,3}(?:['\u00a0 ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)*)\s?[%€£$]?$/;
 const RULE = /^[\s:|+=-]+$/;
 /** A line is cut by the first it has: a comma may stand inside a number, a blank anywhere. */
 const SEPARATORS: readonly string[] = ['|', '\t', ';', ',', ' '];
