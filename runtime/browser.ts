@@ -12,6 +12,7 @@ import {
   createReceiptBook,
   type PolicyDocument,
   type PresetName,
+  readPolicyDocument,
 } from './policy/index.ts';
 import { createIndexedDbReceiptStore } from './policy/receipts-indexeddb.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
@@ -60,10 +61,13 @@ export interface PageRuntime extends Runtime, Labelling {
 
 /**
  * Loads and verifies the model, then resolves.
- * @throws integrity-mismatch, model-not-found, model-load-failed, backend-unavailable, AbortError
+ * @throws invalid-request before anything is loaded; integrity-mismatch, model-not-found, model-load-failed, backend-unavailable, AbortError
  */
 export async function createPageRuntime(options: PageRuntimeOptions): Promise<PageRuntime> {
   const { model = 'all-minilm-l6-v2', name = 'nearfield', edge, signal, onProgress } = options;
+  // What these refuse is said first: workers opened before would go on without anybody to end them.
+  readPolicyDocument(options.policy ?? 'balanced');
+  const far = edge === undefined ? [] : [createEdgeTier(edge)];
   const models = new URL(options.models, document.baseURI);
   const manifest = new URL(`${model}/manifest.json`, models.href.replace(/\/*$/, '/'));
   const embedder = await createBrowserEmbedder({
@@ -80,7 +84,6 @@ export async function createPageRuntime(options: PageRuntimeOptions): Promise<Pa
   const tagger = options.tagger === false ? undefined : await openPageTagger(models, tagging);
   const { labelling, volatility, warm } = createLabelling({ embedder, loadHeads: () => loadHeads(models) });
   void warm().catch(() => undefined);
-  const far = edge === undefined ? [] : [createEdgeTier(edge)];
   const runtime = createRuntime({
     tiers: [
       createDeviceTier({ answerer: createAnswerer({ embedder }), generator: options.generator }),

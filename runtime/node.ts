@@ -15,6 +15,7 @@ import {
   createReceiptBook,
   type PolicyDocument,
   type PresetName,
+  readPolicyDocument,
 } from './policy/index.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import {
@@ -59,6 +60,8 @@ export interface NodeRuntime extends Runtime, Labelling {
 
 /** @throws model-not-found, integrity-mismatch, golden-mismatch, storage-failed, invalid-request */
 export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<NodeRuntime> {
+  // Said first: models loaded before would stay.
+  readPolicyDocument(options.policy ?? 'balanced');
   const embedder = await createNodeEmbedder(options.engine);
   const answerer = createAnswerer({ embedder });
   const { labelling, volatility } = createLabelling({
