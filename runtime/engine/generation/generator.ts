@@ -59,8 +59,15 @@ export interface Generator {
   dispose(): Promise<void>;
 }
 
+/** @throws invalid-request where an option is out of its range */
 export function createGenerator(options: GeneratorOptions): Generator {
-  const { decoder, vocabulary, endIds } = options;
+  const { decoder, vocabulary, endIds, maxSameCalls = 1 } = options;
+  if (!Number.isInteger(maxSameCalls) || maxSameCalls < 1) {
+    throw new NearfieldError(
+      'invalid-request',
+      `Expected maxSameCalls to be a whole number from 1 up, got ${maxSameCalls}. Leave tools out where none is to be called.`,
+    );
+  }
   const now = options.now ?? (() => performance.now());
   const scheduler = createScheduler(options);
   const pool = createPrefixPool(options);
@@ -133,7 +140,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
       stops: plan.stops,
       calls: plan.calls,
       callGrammar: plan.callGrammar,
-      maxSameCalls: options.maxSameCalls,
+      maxSameCalls,
       newId: () => `call_${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`,
     });
   }

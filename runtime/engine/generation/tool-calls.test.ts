@@ -177,6 +177,12 @@ describe('several calls', () => {
       return { told: callsOf(answer).map(({ args }) => Number(args)), facts: facts[0] };
     }
 
+    it.each([0, -1, 1.5, Number.NaN])('cannot be allowed %s times', (maxSameCalls) => {
+      expect(() => generatorOn(parrot(['']), { maxSameCalls })).toThrow(
+        expect.objectContaining({ code: 'invalid-request', message: expect.stringContaining('from 1 up') }),
+      );
+    });
+
     it('are left out, and what is said behind them is not', async () => {
       // Numbers: one that begins like another is not the other.
       const { told, facts } = await counted([12, 1, 123, 1, 5]);
