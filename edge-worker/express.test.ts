@@ -101,6 +101,26 @@ describe('a runtime in an Express app', () => {
     await expect(other).rejects.toMatchObject({ status: 400, param: 'scope' });
   });
 
+  it.each([undefined, null])('answers nobody for whom the app sets the scope %s', async (scope) => {
+    const tier = createFakeTier();
+    const app = express();
+    app.use('/ai', (request, _response, next) => {
+      Object.assign(request.headers, { 'nearfield-scope': scope });
+      next();
+    });
+    app.use('/ai', expressHandler(runtimeOn(tier)));
+    const client = clientOf(`${await listen(app)}/ai/v1`);
+    const asked = client.chat.completions.create(
+      { ...ask, user: 'bob' },
+      { headers: { 'nearfield-scope': 'bob' } },
+    );
+    await expect(asked).rejects.toMatchObject({
+      status: 500,
+      message: expect.stringContaining('nearfield-scope'),
+    });
+    expect(tier.calls).toHaveLength(0);
+  });
+
   it('leaves the process its own Request and Response', async () => {
     const { Request: before, Response: answerBefore } = globalThis;
     expressHandler(runtimeOn());

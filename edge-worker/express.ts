@@ -82,10 +82,19 @@ const STREAMED = { duplex: 'half' };
 function headersOf({ headers }: IncomingMessage): Headers {
   const all = new Headers();
   for (const [name, value] of Object.entries(headers)) {
+    if (name === 'nearfield-scope' && (value === undefined || value === null)) throw nobodysScope();
     // HTTP/2 has its method and path among them.
     if (value !== undefined && !name.startsWith(':')) all.set(name, String(value));
   }
   return all;
+}
+
+/** Left out, the client's own word would decide whose kept answers it reads. */
+function nobodysScope(): NearfieldError {
+  return new NearfieldError(
+    'internal',
+    "Expected the app to set the header nearfield-scope to a person's id, got nothing. Refuse who is not signed in, or give visitors an id.",
+  );
 }
 
 /**
