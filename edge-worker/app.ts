@@ -32,6 +32,8 @@ export interface Health {
   readonly model?: string | undefined;
   readonly backend?: string | undefined;
   readonly tiers: readonly string[];
+  /** False once the database failed a chain of receipts, whose later ones are in memory. Absent where all are. */
+  readonly receiptsDurable?: boolean | undefined;
 }
 
 export interface EdgeDeps {

@@ -66,8 +66,8 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
   const tiers = [...bedrock, ...(parts.tiers ?? [])];
   const database = parts.database === undefined ? undefined : await openDatabase(parts.database);
   const audit = database?.audit ?? createMemoryAuditLog();
-  const receiptStore =
-    (parts.durableReceipts && database?.receipts) || createMemoryReceiptStore(RECENT_RECEIPTS);
+  const durable = parts.durableReceipts === true ? database?.receipts : undefined;
+  const receipts = createReceiptBook({ store: durable ?? createMemoryReceiptStore(RECENT_RECEIPTS) });
   const cache = createSemanticCache({
     store: parts.cacheStore,
     embed: async (texts, { signal }) => (await embedder.embed(texts, { signal })).embeddings,
@@ -83,7 +83,7 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     ],
     policy: createPolicy(settings.policy, { detectors: createDetectors(parts.tagger) }),
     egress: createEgress({ allowHosts: tiers.flatMap((tier) => tier.host ?? []), fetch: parts.fetch }),
-    receipts: createReceiptBook({ store: receiptStore }),
+    receipts,
     cache,
     embedder,
     // Whether a person consented is asked where the person is; what came with the request narrows this.
@@ -110,7 +110,13 @@ export async function assembleEdge(parts: EdgeParts): Promise<Edge> {
     async health(whenReady) {
       const ready = whenReady ? await warm(embedder) : embedder.backend() !== COLD;
       const ids = ['device', ...tiers.map((tier) => tier.id)];
-      return { ready, model: embedder.model, backend: embedder.backend(), tiers: ids };
+      return {
+        ready,
+        model: embedder.model,
+        backend: embedder.backend(),
+        tiers: ids,
+        ...(durable !== undefined && { receiptsDurable: receipts.durable() }),
+      };
     },
     sourceOf: parts.sourceOf,
     waitUntil(context, work) {

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from '@libsql/client';
 import type { Receipt, Tier, TierPart } from 'nearfield';
 import { verifyReceipts } from 'nearfield/policy';
 import OpenAI from 'openai';
@@ -339,6 +340,28 @@ describe('receipts', () => {
     expect(acmes.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
     expect(JSON.stringify(acmes)).not.toMatch(/ann|bob|initech/);
     expect(await verifyReceipts(await running!.edge.receipts())).toMatchObject({ ok: true, count: 7 });
+  });
+});
+
+describe('a database that fails', () => {
+  it('is told of by its receipts, which are then kept in memory', async () => {
+    const client = await start({ dataFolder: folder });
+    const messages = [{ role: 'user' as const, content: 'hi' }];
+    const health = async () => (await (await fetch(`${running!.url}/healthz`)).json()) as object;
+    await client.chat.completions.create({ model: 'any', messages });
+    expect(await health()).toMatchObject({ receiptsDurable: true });
+    // Nothing else writes by then.
+    await expect.poll(async () => (await running!.edge.audit.recent(9)).length).toBe(1);
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.db'));
+    for (const name of files) {
+      const database = createClient({ url: `file:${join(folder, name)}` });
+      await database.execute('PRAGMA busy_timeout = 30000');
+      await database.execute('DROP TABLE IF EXISTS receipt_chains');
+      database.close();
+    }
+    const { choices } = await client.chat.completions.create({ model: 'other', messages });
+    expect(choices[0]?.message.content).toBe('one two');
+    expect(await health()).toMatchObject({ receiptsDurable: false });
   });
 });
 

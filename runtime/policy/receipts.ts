@@ -26,6 +26,8 @@ export interface DurableReceiptBook extends ReceiptBook {
 
 export const FIRST_PREVIOUS: string = '0'.repeat(64);
 const MAX_TRIES = 8;
+/** Receipts that a failing store leaves in memory; the newest of them. */
+const MOST_IN_PLACE_OF_STORE = 10_000;
 
 /** Of `capacity`, the newest are kept, and where each chain goes on is never forgotten. Default: all of them. */
 export function createMemoryReceiptStore(capacity: number = Number.POSITIVE_INFINITY): ReceiptStore {
@@ -48,7 +50,9 @@ export function createMemoryReceiptStore(capacity: number = Number.POSITIVE_INFI
  * first receipt has sequence 1.
  */
 export function createReceiptBook(options: { readonly store?: ReceiptStore } = {}): DurableReceiptBook {
-  const memory = createMemoryReceiptStore();
+  const memory = createMemoryReceiptStore(
+    options.store === undefined ? Number.POSITIVE_INFINITY : MOST_IN_PLACE_OF_STORE,
+  );
   const store = options.store ?? memory;
   /** Chains that the store failed. Each by itself: one that is contended for must not cost the others their store. */
   const lost = new Set<string | undefined>();
