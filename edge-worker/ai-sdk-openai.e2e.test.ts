@@ -15,9 +15,8 @@ import type { TierPart } from 'nearfield';
 import { createFakeTier, fails } from 'nearfield/tiers/fake';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createBookDecoder, hashedLogits } from '../runtime/engine/generation/fixtures/decoder-book.ts';
-import { generatorOn, parrot, vocabulary } from '../runtime/engine/generation/fixtures/tiny-generator.ts';
-import { HOSTS, type Host } from './clients.fixture.ts';
+import { generatorOn, parrot } from '../runtime/engine/generation/fixtures/tiny-generator.ts';
+import { babbler, HOSTS, type Host, Trip } from './clients.fixture.ts';
 
 let host: Host | undefined;
 afterEach(async () => {
@@ -29,11 +28,6 @@ function openaiOf({ baseURL, fetch }: Host): OpenAIProvider {
   return createOpenAI({ apiKey: 'none', baseURL, fetch, headers: { 'nearfield-cache': 'bypass' } });
 }
 
-const Trip = z.object({
-  city: z.string().max(8),
-  nights: z.number().int().min(1).max(9),
-  mood: z.enum(['calm', 'busy']).nullable(),
-});
 const tools = { now: tool({ inputSchema: z.object({}), execute: async () => ({ hour: 12 }) }) };
 
 describe.each(HOSTS)('openai.chat and %s', (_name, start) => {
@@ -49,8 +43,7 @@ describe.each(HOSTS)('openai.chat and %s', (_name, start) => {
   });
 
   it('makes objects of a schema, whole and streamed', async () => {
-    const babbler = createBookDecoder({ vocab: vocabulary.size }, hashedLogits(vocabulary.size, 7));
-    host = await start({ generator: generatorOn(babbler) });
+    host = await start({ generator: babbler() });
     const ask = { model: openaiOf(host).chat('any'), prompt: 'Plan.', schema: Trip, temperature: 0 };
     const { object } = await generateObject(ask);
     expect(Trip.parse(object)).toEqual(object);

@@ -19,9 +19,8 @@ import { NearfieldError, type TierPart } from 'nearfield';
 import { createFakeTier, fails, says } from 'nearfield/tiers/fake';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createBookDecoder, hashedLogits } from '../runtime/engine/generation/fixtures/decoder-book.ts';
-import { generatorOn, parrot, vocabulary } from '../runtime/engine/generation/fixtures/tiny-generator.ts';
-import { createEndlessTier, HOSTS, type Host } from './clients.fixture.ts';
+import { generatorOn, parrot } from '../runtime/engine/generation/fixtures/tiny-generator.ts';
+import { babbler, createEndlessTier, HOSTS, type Host, Trip, written } from './clients.fixture.ts';
 
 let host: Host | undefined;
 afterEach(async () => {
@@ -61,8 +60,6 @@ function providerOf({ baseURL, fetch }: Host): OpenAICompatibleProvider {
 }
 const modelOf = (at: Host) => providerOf(at)('any');
 
-const written = (name: string, args: string) =>
-  `<tool_call>\n{"name": "${name}", "arguments": ${args}}\n</tool_call>`;
 const TWO = `Let me look.${written('get_weather', '{"city": "Lyon"}')}\n${written('now', '{}')}`;
 const tools = {
   get_weather: tool({
@@ -72,15 +69,6 @@ const tools = {
   }),
   now: tool({ inputSchema: z.object({}), execute: async () => ({ hour: 12 }) }),
 };
-
-/** One that knows nothing: what comes out of it in shape is the grammar's doing. */
-const babbler = () =>
-  generatorOn(createBookDecoder({ vocab: vocabulary.size }, hashedLogits(vocabulary.size, 7)));
-const Trip = z.object({
-  city: z.string().max(8).describe('Where to.'),
-  nights: z.number().int().min(1).max(9),
-  mood: z.enum(['calm', 'busy']).nullable(),
-});
 
 describe.each(HOSTS)('the AI SDK and %s', (_name, start) => {
   it('generates and streams text, with usage, reason and who answered', async () => {

@@ -5,6 +5,9 @@ import { createRuntime, type Tier, type TierPart } from 'nearfield';
 import { createEgress, createPolicy, createReceiptBook } from 'nearfield/policy';
 import { createAnswerer } from 'nearfield/tasks';
 import { createDeviceTier, type LocalGenerator } from 'nearfield/tiers/device';
+import { z } from 'zod';
+import { createBookDecoder, hashedLogits } from '../runtime/engine/generation/fixtures/decoder-book.ts';
+import { generatorOn, vocabulary } from '../runtime/engine/generation/fixtures/tiny-generator.ts';
 import { createFakeEmbedder } from '../scripts/testing/fake-embedder.ts';
 import { startEdge } from './node.ts';
 
@@ -107,3 +110,22 @@ export function createEndlessTier(text: string): Tier & { made(): number; readon
     },
   };
 }
+
+/** A tool call as the model writes it. */
+export const written = (name: string, args: string): string =>
+  `<tool_call>\n{"name": "${name}", "arguments": ${args}}\n</tool_call>`;
+
+/** A generator that knows nothing: what comes out of it in shape is the grammar's doing. */
+export const babbler = (): LocalGenerator =>
+  generatorOn(createBookDecoder({ vocab: vocabulary.size }, hashedLogits(vocabulary.size, 7)));
+
+/** A shape to ask for. */
+export const Trip: z.ZodObject<{
+  city: z.ZodString;
+  nights: z.ZodNumber;
+  mood: z.ZodNullable<z.ZodEnum<{ calm: 'calm'; busy: 'busy' }>>;
+}> = z.object({
+  city: z.string().max(8).describe('Where to.'),
+  nights: z.number().int().min(1).max(9),
+  mood: z.enum(['calm', 'busy']).nullable(),
+});

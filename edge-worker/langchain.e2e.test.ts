@@ -11,9 +11,8 @@ import type { Tier, TierPart } from 'nearfield';
 import { createFakeTier } from 'nearfield/tiers/fake';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createBookDecoder, hashedLogits } from '../runtime/engine/generation/fixtures/decoder-book.ts';
-import { generatorOn, parrot, vocabulary } from '../runtime/engine/generation/fixtures/tiny-generator.ts';
-import { HOSTS, type Host, chatOpenAiOf as modelOf } from './clients.fixture.ts';
+import { generatorOn, parrot } from '../runtime/engine/generation/fixtures/tiny-generator.ts';
+import { babbler, HOSTS, type Host, chatOpenAiOf as modelOf, Trip, written } from './clients.fixture.ts';
 
 let host: Host | undefined;
 afterEach(async () => {
@@ -25,22 +24,11 @@ afterEach(async () => {
 const usageOf = ({ usage_metadata }: { readonly usage_metadata?: unknown }) =>
   usage_metadata as UsageMetadata;
 
-const written = (name: string, args: string) =>
-  `<tool_call>\n{"name": "${name}", "arguments": ${args}}\n</tool_call>`;
 const TWO = `Let me look.${written('get_weather', '{"city": "Lyon"}')}\n${written('get_weather', '{"city": "Faro"}')}`;
 const weather = tool(async ({ city }) => (city === 'Faro' ? '28 degrees' : '17 degrees'), {
   name: 'get_weather',
   description: 'The weather now.',
   schema: z.object({ city: z.string() }),
-});
-
-/** One that knows nothing: what comes out of it in shape is the grammar's doing. */
-const babbler = () =>
-  generatorOn(createBookDecoder({ vocab: vocabulary.size }, hashedLogits(vocabulary.size, 7)));
-const Trip = z.object({
-  city: z.string().max(8).describe('Where to.'),
-  nights: z.number().int().min(1).max(9),
-  mood: z.enum(['calm', 'busy']).nullable(),
 });
 
 describe.each(HOSTS)('ChatOpenAI and %s', (_name, start) => {
