@@ -3,6 +3,7 @@
 // whatever is in doubt: that stays found.
 import type { Span } from '../types.ts';
 import { type Cell, type Column, gridsOf } from './grids.ts';
+import { once } from './survey.ts';
 
 const words = (...lists: readonly string[]): RegExp =>
   new RegExp(`\\b(?:${lists.join(' ').split(' ').join('|')})\\b`, 'i');
@@ -218,12 +219,4 @@ interface Stretch {
 
 function meet(a: Stretch, b: Stretch): boolean {
   return a.start < b.end && b.start < a.end;
-}
-
-function once(answer: () => boolean): () => boolean {
-  let known: boolean | undefined;
-  return () => {
-    known ??= answer();
-    return known;
-  };
 }

@@ -120,7 +120,8 @@ export function surveyEverything(text: string): Survey {
   return { digits: most, crowd: most, runs: whole, coded, hex: true, colons: true, words: () => undefined };
 }
 
-function once<T>(make: () => T): () => T {
+/** `make`, called when it is first asked for and never again. */
+export function once<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());
 }
